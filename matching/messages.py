@@ -42,7 +42,7 @@ class Message(Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_fie
 # Commands
 
 
-class DefineInstrument(Message):
+class DefineInstrument(Message, frozen=True):
     """Make `symbol` tradable, or define it anew while it is closed."""
 
     symbol: str
@@ -58,7 +58,7 @@ class DefineInstrument(Message):
     cancel_on_halt: bool = False
 
 
-class PlaceOrder(Message):
+class PlaceOrder(Message, frozen=True):
     order_id: Integer
     participant_id: Integer
     symbol: str
@@ -75,12 +75,12 @@ class PlaceOrder(Message):
     self_trade: SelfTrade = "cancel_resting"
 
 
-class CancelOrder(Message):
+class CancelOrder(Message, frozen=True):
     order_id: Integer
     participant_id: Integer
 
 
-class AmendOrder(Message):
+class AmendOrder(Message, frozen=True):
     """Null leaves a field as it is. `quantity` is the total, what is filled included."""
 
     order_id: Integer
@@ -90,7 +90,7 @@ class AmendOrder(Message):
     display_quantity: Integer | None = None
 
 
-class MassCancel(Message):
+class MassCancel(Message, frozen=True):
     """Null means all symbols, or both sides. Waiting orders are cancelled too."""
 
     participant_id: Integer
@@ -98,12 +98,12 @@ class MassCancel(Message):
     side: Side | None = None
 
 
-class SetPhase(Message):
+class SetPhase(Message, frozen=True):
     symbol: str
     phase: Phase
 
 
-class AdvanceTime(Message):
+class AdvanceTime(Message, frozen=True):
     time_ns: TimeNs
 
 
@@ -113,31 +113,31 @@ Command = DefineInstrument | PlaceOrder | CancelOrder | AmendOrder | MassCancel 
 # Events
 
 
-class InstrumentDefined(Message):
+class InstrumentDefined(Message, frozen=True):
     symbol: str
 
 
-class OrderAccepted(Message):
+class OrderAccepted(Message, frozen=True):
     order_id: int
     symbol: str
 
 
-class OrderRejected(Message):
+class OrderRejected(Message, frozen=True):
     order_id: int
     reason: str
 
 
-class CancelRejected(Message):
+class CancelRejected(Message, frozen=True):
     order_id: int
     reason: str
 
 
-class AmendRejected(Message):
+class AmendRejected(Message, frozen=True):
     order_id: int
     reason: str
 
 
-class CommandRejected(Message):
+class CommandRejected(Message, frozen=True):
     """`command` is the refused command's type; `symbol` is null where it names none."""
 
     command: str
@@ -145,7 +145,7 @@ class CommandRejected(Message):
     reason: str
 
 
-class TradeExecuted(Message):
+class TradeExecuted(Message, frozen=True):
     """`trade_id` counts 1, 2, 3 … over all instruments; `aggressor_side` is null in an auction."""
 
     trade_id: int
@@ -157,7 +157,7 @@ class TradeExecuted(Message):
     aggressor_side: Side | None
 
 
-class OrderCancelled(Message):
+class OrderCancelled(Message, frozen=True):
     """`quantity` is what was cancelled: the remainder, hidden part included."""
 
     order_id: int
@@ -165,7 +165,7 @@ class OrderCancelled(Message):
     reason: str
 
 
-class OrderAmended(Message):
+class OrderAmended(Message, frozen=True):
     """`quantity` is the new total; `price` is null for an order that has none."""
 
     order_id: int
@@ -174,11 +174,11 @@ class OrderAmended(Message):
     priority_kept: bool
 
 
-class StopTriggered(Message):
+class StopTriggered(Message, frozen=True):
     order_id: int
 
 
-class SelfTradePrevented(Message):
+class SelfTradePrevented(Message, frozen=True):
     """`quantity` is the smaller of the two remaining quantities, hidden parts included."""
 
     buy_order_id: int
@@ -186,12 +186,12 @@ class SelfTradePrevented(Message):
     quantity: int
 
 
-class PhaseChanged(Message):
+class PhaseChanged(Message, frozen=True):
     symbol: str
     phase: Phase
 
 
-class AuctionUncrossed(Message):
+class AuctionUncrossed(Message, frozen=True):
     """`price` is null, and the quantities zero, if nothing crossed; `surplus` is bought minus sold at the price."""
 
     symbol: str
