@@ -1,0 +1,1 @@
+"""Quotes, trades and candles: a feed of what the engine has committed."""

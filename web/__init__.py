@@ -1,0 +1,1 @@
+"""HTTP, sessions and the terminal: what people and programs speak to."""

@@ -1,0 +1,189 @@
+"""The gateway that the web layer needs of the venue; `exchange/app.py` supplies it, tests may supply another.
+
+Writing: `submit` takes one command and returns when the journal has it. Live state (orders, balances, books, instruments) is
+answered from the engine at `sequence`; everything that has ended is answered from the database by `history`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from matching.messages import Phase
+from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+
+T = TypeVar("T")
+
+
+class Outcome(Struct, frozen=True):
+    """What a command led to, once durable: its sequence, the time of its batch, its events in order (`exchange.protocol.Event`)."""
+
+    sequence: int
+    time_ns: int
+    events: tuple[Any, ...]
+
+
+class InstrumentView(Struct, frozen=True, kw_only=True):
+    """An instrument's definition and where it stands. Prices in fen per kilogram."""
+
+    symbol: str
+    tick_size: int
+    lot_size: int
+    mode: str
+    phase: Phase
+    reference_price: int | None
+    band: int | None
+    collar: int | None
+    protection: int | None
+    cancel_on_halt: bool
+    last: int | None
+    variety: str
+    grade: str
+    warehouse: str
+    harvest_week: str
+
+
+class BookView(Struct, frozen=True, kw_only=True):
+    """Levels `(price, quantity, orders)`, best first, displayed quantity, true of `sequence`."""
+
+    symbol: str
+    sequence: int
+    time_ns: int
+    phase: Phase
+    bids: list[tuple[int, int, int]]
+    asks: list[tuple[int, int, int]]
+
+
+class VenueBusy(Exception):
+    """The queue is full: nothing was taken, come back after `retry_after_ms`."""
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__(f"busy, retry after {retry_after_ms} ms")
+        self.retry_after_ms = retry_after_ms
+
+
+class VenueHalted(Exception):
+    """The venue has stopped acknowledging; the text says why. Whether a command in flight became durable is unknown."""
+
+
+class ViewBehind(Exception):
+    """The database has not reached the sequence that the reader asked for."""
+
+    def __init__(self, reached: int, wanted: int) -> None:
+        super().__init__(f"the view is at sequence {reached}, {wanted} was asked for")
+        self.reached = reached
+        self.wanted = wanted
+
+
+class HistoryUnavailable(Exception):
+    """The database cannot be read at the moment; the text says why."""
+
+
+class Gateway(Protocol):
+    """The venue as the web layer sees it."""
+
+    async def submit(self, command: Any) -> Outcome:
+        """Stamp, execute and commit one command of `exchange.protocol.Command`. Raises `VenueBusy`, `VenueHalted`."""
+        ...
+
+    async def recorded(self, sequence: int) -> Outcome:
+        """What the command of that sequence led to, read from the journal. Raises `LookupError`."""
+        ...
+
+    async def history(self, query: Callable[[Connection], T], *, min_sequence: int | None = None) -> tuple[int, T]:
+        """Run a query of `settlement.queries` or `marketdata.queries` on the database, with the sequence that it is true of.
+
+        With `min_sequence` it waits up to two seconds for the view to reach it and raises `ViewBehind`; without, it waits
+        at most a quarter of a second for what is committed now, then answers with what is there. Raises `HistoryUnavailable`.
+        """
+        ...
+
+    async def own_records(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction on the tables that the database alone owns (credentials, sessions)."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait for a commit in flight. Await this before any read of live state: no reader sees what is not committed.
+
+        What is read after it, without another await between, is true of `sequence`. Raises `VenueHalted` where the engine's
+        state can no longer be trusted.
+        """
+        ...
+
+    async def set_clock(self, time_ns: int) -> int:
+        """Move a manual clock forward and return the new time. Raises `ValueError` where the clock is real or would go back."""
+        ...
+
+    @property
+    def clock_mode(self) -> str:
+        """`real` or `manual`."""
+        ...
+
+    @property
+    def sequence(self) -> int:
+        """The last committed sequence, which live state is true of."""
+        ...
+
+    @property
+    def time_ns(self) -> int:
+        """The venue's time."""
+        ...
+
+    @property
+    def halted(self) -> str | None:
+        """Why the venue has stopped acknowledging, or none."""
+        ...
+
+    @property
+    def projected_sequence(self) -> int:
+        """How far the database has followed."""
+        ...
+
+    def venue(self) -> ConfigureVenue: ...
+
+    def instruments(self) -> Sequence[InstrumentView]:
+        """All defined instruments, ascending symbol."""
+        ...
+
+    def instrument(self, symbol: str) -> InstrumentView | None: ...
+
+    def book(self, symbol: str, depth: int | None) -> BookView | None: ...
+
+    def live_order(self, order_id: int) -> ExecutionReport | None:
+        """A resting or waiting order, as last reported."""
+        ...
+
+    def live_orders(self, participant_id: int) -> Sequence[ExecutionReport]:
+        """Ascending `order_id`."""
+        ...
+
+    def order_id_of(self, participant_id: int, client_order_id: str) -> int | None:
+        """The order that a client id names, while it is remembered."""
+        ...
+
+    def balances(self, participant_id: int) -> Sequence[BalanceChanged]:
+        """Cash first, then goods by ascending symbol; those that are zero throughout are left out, cash is always there."""
+        ...
+
+    def receipts(self, participant_id: int) -> Sequence[Receipt]:
+        """Live receipts of a holder, ascending `receipt_id`."""
+        ...
+
+    def receipt(self, receipt_id: int) -> Receipt | None:
+        """A live receipt."""
+        ...
+
+    def lots(self) -> Sequence[Lot]:
+        """Lots on their way to a receipt (announced, weighed, inspected), ascending `lot_id`."""
+        ...
+
+    def lot(self, lot_id: int) -> Lot | None:
+        """A lot on its way to a receipt."""
+        ...
+
+    def participant(self, participant_id: int) -> ParticipantRegistered | None: ...
+
+    def participants(self) -> Sequence[ParticipantRegistered]:
+        """Ascending `participant_id`."""
+        ...
