@@ -1,7 +1,7 @@
 """What the journal holds: the union of commands, the union of events, one entry a batch, and their codec.
 
-A sequence number counts commands, from 1, over the life of the venue. An entry is a batch: all its commands share `time_ns`
-and are preceded by an implied `advance_time` to it, whose events stand in front of the first command's own.
+A sequence number counts commands, from 1, over the life of the venue. An entry is a batch: all its commands share
+`time_ns` and are preceded by an implied `advance_time` to it, whose events stand in front of the first command's own.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """What the feed is told (`MarketEvent`), and what it tells (`marketdata/feed.py` frames it).
 
-The feed learns the market from matching's own events and from `OrderOnBook`, which the roof derives from execution reports, so
-that market data knows neither money nor people.
+The feed learns the market from matching's own events and from `OrderOnBook`, which the roof derives from execution
+reports, so that market data knows neither money nor people.
 """
 
 from msgspec import Struct

@@ -1,8 +1,9 @@
 """Commands and events of the venue beyond matching: people, money, lots, receipts, orders with their reservations.
 
-Commands are imperative, events past tense; all are frozen Structs tagged by `type`. Money is integer fen (`_fen`), goods are
-integer grams (`_g`) except an order's `quantity`, which is kilograms, time is nanoseconds since 1970 UTC (`_ns`), civil dates
-are ISO text (`2026-11-23`). Every field that is journaled keeps its name and meaning for ever; new ones come with defaults.
+Commands are imperative, events past tense; all are frozen Structs tagged by `type`. Money is integer fen (`_fen`),
+goods are integer grams (`_g`) except an order's `quantity`, which is kilograms, time is nanoseconds since 1970 UTC
+(`_ns`), civil dates are ISO text (`2026-11-23`). Every field that is journaled keeps its name and meaning for ever;
+new ones come with defaults.
 """
 
 from typing import Annotated, Literal
@@ -37,10 +38,10 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=
     """What all messages share: immutable, named fields, no unknown ones."""
 
 
-# --- values that messages carry -------------------------------------------------------------------------------------------
+# --- values that messages carry -------------------------------------------------------------------
 
 
-class Variety(Message):
+class Variety(Message, frozen=True, kw_only=True):
     """A banana variety and how long it stays green at 14 °C in air (DOMAIN: two to four weeks)."""
 
     code: Annotated[str, Meta(pattern=r"^[A-Z]{2,4}$")]
@@ -49,7 +50,7 @@ class Variety(Message):
     green_life_days: Annotated[int, Meta(ge=1, le=90)]
 
 
-class Warehouse(Message):
+class Warehouse(Message, frozen=True, kw_only=True):
     """A cold store that may issue receipts."""
 
     code: Annotated[str, Meta(pattern=r"^[A-Z]{2,3}\d{1,2}$")]
@@ -57,11 +58,12 @@ class Warehouse(Message):
     name_en: Text
 
 
-class Receipt(Message):
+class Receipt(Message, frozen=True, kw_only=True):
     """A warehouse receipt (GB/T 30332-2024) as it stands: title to `weight_g` of one lot in one warehouse.
 
-    `reserved_g` belongs to offers in the book and is 1,000 g for each of their kilograms. A fill splits a receipt: the buyer's
-    part is a new receipt whose `parent_receipt_id` is the seller's; a parent that has nothing left is `split`.
+    `reserved_g` belongs to offers in the book and is 1,000 g for each of their kilograms. A fill splits a receipt:
+    the buyer's part is a new receipt whose `parent_receipt_id` is the seller's; a parent that has nothing left is
+    `split`.
     """
 
     receipt_id: int
@@ -79,11 +81,13 @@ class Receipt(Message):
     issued_by: int = 0
 
 
-class Transfer(Message):
-    """One posting of the double-entry ledger: `amount` of `asset` leaves the debit account and reaches the credit account.
+class Transfer(Message, frozen=True, kw_only=True):
+    """One posting of the double-entry ledger: `amount` of `asset` leaves the debit account and reaches the credit
+    account.
 
-    `amount` is fen where `asset` is `CNY`, else grams of the lot `LOT-<lot_id>`. Accounts are `participant:<id>`, or the
-    venue's own: `bank` (custody, the other side of deposits), `fees`, `warehouse:<code>` (the other side of stock).
+    `amount` is fen where `asset` is `CNY`, else grams of the lot `LOT-<lot_id>`. Accounts are `participant:<id>`, or
+    the venue's own: `bank` (custody, the other side of deposits), `fees`, `warehouse:<code>` (the other side of
+    stock).
     """
 
     transfer_id: int
@@ -93,7 +97,7 @@ class Transfer(Message):
     amount: int
 
 
-class Lot(Message):
+class Lot(Message, frozen=True, kw_only=True):
     """A grower's lot as announced, and what the warehouse has found so far. `symbol` is what it would trade as."""
 
     lot_id: int
@@ -122,11 +126,13 @@ class Lot(Message):
     receipt_id: int | None = None
 
 
-# --- commands ---------------------------------------------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------------
 
 
-class ConfigureVenue(Message, tag="configure_venue"):
-    """The venue's choices that decide money or goods; the first command of every journal, and again whenever they change."""
+class ConfigureVenue(Message, frozen=True, kw_only=True, tag="configure_venue"):
+    """The venue's choices that decide money or goods; the first command of every journal, and again whenever they
+    change.
+    """
 
     profile: Literal["open", "cn-spot"] = "open"
     fee_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -135,7 +141,7 @@ class ConfigureVenue(Message, tag="configure_venue"):
     varieties: tuple[Variety, ...]
 
 
-class RegisterParticipant(Message, tag="register_participant"):
+class RegisterParticipant(Message, frozen=True, kw_only=True, tag="register_participant"):
     """A new participant; `obliged` sellers must name a compliance certificate on each lot (MARA Order 2025-4)."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -144,7 +150,7 @@ class RegisterParticipant(Message, tag="register_participant"):
     obliged: bool = False
 
 
-class Deposit(Message, tag="deposit"):
+class Deposit(Message, frozen=True, kw_only=True, tag="deposit"):
     """Money that the bank has received for a participant; `reference` is the bank's and is taken once."""
 
     participant_id: PositiveInteger
@@ -152,7 +158,7 @@ class Deposit(Message, tag="deposit"):
     reference: Text
 
 
-class AnnounceLot(Message, tag="announce_lot"):
+class AnnounceLot(Message, frozen=True, kw_only=True, tag="announce_lot"):
     """A grower announces a lot that is on its way to a warehouse; the weight is what the grower declares."""
 
     participant_id: PositiveInteger
@@ -167,7 +173,7 @@ class AnnounceLot(Message, tag="announce_lot"):
     certificate_number: Text | None = None
 
 
-class WeighLot(Message, tag="weigh_lot"):
+class WeighLot(Message, frozen=True, kw_only=True, tag="weigh_lot"):
     """The warehouse weighs: net is gross less tare."""
 
     operator_id: PositiveInteger
@@ -177,11 +183,11 @@ class WeighLot(Message, tag="weigh_lot"):
     scale_id: Text
 
 
-class InspectLot(Message, tag="inspect_lot"):
+class InspectLot(Message, frozen=True, kw_only=True, tag="inspect_lot"):
     """The warehouse grades: the found grade decides the symbol; defects above the grade's tolerance are refused.
 
-    `defect_permille` is the share by weight outside the grade (GB/T 9827: Extra 5 %, I and II 10 %), `temperature_dc` tenths of
-    a degree Celsius in the pulp, `colour_stage` 1 (all green) to 7 (flecked).
+    `defect_permille` is the share by weight outside the grade (GB/T 9827: Extra 5 %, I and II 10 %), `temperature_dc`
+    tenths of a degree Celsius in the pulp, `colour_stage` 1 (all green) to 7 (flecked).
     """
 
     operator_id: PositiveInteger
@@ -192,32 +198,32 @@ class InspectLot(Message, tag="inspect_lot"):
     temperature_dc: Annotated[int, Meta(ge=-500, le=600)] = 140
 
 
-class IssueReceipt(Message, tag="issue_receipt"):
-    """The depository issues the receipt for a lot that is weighed and graded; it is title, the note of intake is not."""
+class IssueReceipt(Message, frozen=True, kw_only=True, tag="issue_receipt"):
+    """The depository issues the receipt for a weighed and graded lot; it is title, the note of intake is not."""
 
     operator_id: PositiveInteger
     lot_id: PositiveInteger
 
 
-class OrderDelivery(Message, tag="order_delivery"):
+class OrderDelivery(Message, frozen=True, kw_only=True, tag="order_delivery"):
     """The holder asks for the goods of a whole receipt; it can no longer be sold."""
 
     participant_id: PositiveInteger
     receipt_id: PositiveInteger
 
 
-class LoadOut(Message, tag="load_out"):
+class LoadOut(Message, frozen=True, kw_only=True, tag="load_out"):
     """The warehouse hands the goods of a receipt whose delivery was ordered over to its holder: the receipt ends."""
 
     operator_id: PositiveInteger
     receipt_id: PositiveInteger
 
 
-class EnterOrder(Message, tag="enter_order"):
+class EnterOrder(Message, frozen=True, kw_only=True, tag="enter_order"):
     """An order as a participant sends it: matching's `place_order` less the `order_id`, which the engine gives.
 
-    `lots` (sells only) are the receipts to be delivered, in that order; null: oldest harvest first, then receipt number.
-    Quantities and prices are not limited here: the market refuses them with its own reasons.
+    `lots` (sells only) are the receipts to be delivered, in that order; null: oldest harvest first, then receipt
+    number. Quantities and prices are not limited here: the market refuses them with its own reasons.
     """
 
     participant_id: PositiveInteger
@@ -237,11 +243,13 @@ class EnterOrder(Message, tag="enter_order"):
     lots: tuple[int, ...] | None = None
 
 
-# --- events -----------------------------------------------------------------------------------------------------------------
+# --- events ---------------------------------------------------------------------------------------
 
 
-class RequestRefused(Message, tag="request_refused"):
-    """A command of this module that the rules refuse: nothing changed. `field` is the one at fault, where there is one."""
+class RequestRefused(Message, frozen=True, kw_only=True, tag="request_refused"):
+    """A command of this module that the rules refuse: nothing changed. `field` is the one at fault, where there is
+    one.
+    """
 
     command: str
     reason: str
@@ -249,7 +257,7 @@ class RequestRefused(Message, tag="request_refused"):
     detail: str = ""
 
 
-class VenueConfigured(Message, tag="venue_configured"):
+class VenueConfigured(Message, frozen=True, kw_only=True, tag="venue_configured"):
     profile: Literal["open", "cn-spot"]
     fee_rate_ppm: int
     fee_minimum_fen: int
@@ -257,7 +265,7 @@ class VenueConfigured(Message, tag="venue_configured"):
     varieties: tuple[Variety, ...]
 
 
-class ParticipantRegistered(Message, tag="participant_registered"):
+class ParticipantRegistered(Message, frozen=True, kw_only=True, tag="participant_registered"):
     participant_id: int
     name: str
     display_name: str
@@ -265,26 +273,26 @@ class ParticipantRegistered(Message, tag="participant_registered"):
     obliged: bool = False
 
 
-class CashDeposited(Message, tag="cash_deposited"):
+class CashDeposited(Message, frozen=True, kw_only=True, tag="cash_deposited"):
     participant_id: int
     amount_fen: int
     reference: str
 
 
-class LotChanged(Message, tag="lot_changed"):
+class LotChanged(Message, frozen=True, kw_only=True, tag="lot_changed"):
     """The lot as it stands after the command."""
 
     lot: Lot
 
 
-class ReceiptChanged(Message, tag="receipt_changed"):
+class ReceiptChanged(Message, frozen=True, kw_only=True, tag="receipt_changed"):
     """The receipt as it stands after the command, and what happened to it. Reservations alone do not send it."""
 
     cause: ReceiptCause
     receipt: Receipt
 
 
-class LedgerPosted(Message, tag="ledger_posted"):
+class LedgerPosted(Message, frozen=True, kw_only=True, tag="ledger_posted"):
     """Linked transfers: all of them or none. `reference_id` is the trade, lot or receipt that caused them."""
 
     cause: Literal["deposit", "trade", "intake", "load_out"]
@@ -292,8 +300,10 @@ class LedgerPosted(Message, tag="ledger_posted"):
     transfers: tuple[Transfer, ...]
 
 
-class BalanceChanged(Message, tag="balance_changed"):
-    """A participant's holding of an asset (`CNY` in fen, or a symbol in grams) at the end of the command that touched it."""
+class BalanceChanged(Message, frozen=True, kw_only=True, tag="balance_changed"):
+    """A participant's holding of an asset (`CNY` in fen, or a symbol in grams) at the end of the command that touched
+    it.
+    """
 
     participant_id: int
     asset: str
@@ -301,18 +311,18 @@ class BalanceChanged(Message, tag="balance_changed"):
     reserved: int
 
 
-class LotsDelivered(Message, tag="lots_delivered"):
+class LotsDelivered(Message, frozen=True, kw_only=True, tag="lots_delivered"):
     """The seller's receipts that a trade consumed: `(receipt_id, kilograms)` in the order of the reservation."""
 
     trade_id: int
     lots: tuple[tuple[int, int], ...]
 
 
-class TradeSettled(Message, tag="trade_settled"):
+class TradeSettled(Message, frozen=True, kw_only=True, tag="trade_settled"):
     """Delivery against payment of one trade: cash, fees and title moved together in the `ledger_posted` beside it.
 
-    `lots` are `(seller's receipt_id, buyer's new receipt_id, kilograms)`. `amount_fen` is price times quantity, paid by the
-    buyer on top of `buyer_fee_fen`; the seller receives it less `seller_fee_fen`.
+    `lots` are `(seller's receipt_id, buyer's new receipt_id, kilograms)`. `amount_fen` is price times quantity, paid
+    by the buyer on top of `buyer_fee_fen`; the seller receives it less `seller_fee_fen`.
     """
 
     trade_id: int
@@ -330,11 +340,12 @@ class TradeSettled(Message, tag="trade_settled"):
     lots: tuple[tuple[int, int, int], ...]
 
 
-class ExecutionReport(Message, tag="execution_report"):
-    """An order as it stands after the command named by `sequence`: sent once, last, for each order that the command touched.
+class ExecutionReport(Message, frozen=True, kw_only=True, tag="execution_report"):
+    """An order as it stands after the command named by `sequence`: sent once, last, for each order that the command
+    touched.
 
-    Live orders show what they show in the book as `displayed` kilograms (0 for waiting and for ended ones). The HTTP order is
-    this report less `participant_id` and `displayed`.
+    Live orders show what they show in the book as `displayed` kilograms (0 for waiting and for ended ones). The HTTP
+    order is this report less `participant_id` and `displayed`.
     """
 
     order_id: int
@@ -363,8 +374,10 @@ class ExecutionReport(Message, tag="execution_report"):
     lots: tuple[tuple[int, int], ...] | None = None
 
 
-class OrderRepeated(Message, tag="order_repeated"):
-    """The `client_order_id` is known. With the same content the first answer, given by the command `first_sequence`, holds."""
+class OrderRepeated(Message, frozen=True, kw_only=True, tag="order_repeated"):
+    """The `client_order_id` is known. With the same content the first answer, given by the command `first_sequence`,
+    holds.
+    """
 
     participant_id: int
     client_order_id: str

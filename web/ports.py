@@ -1,7 +1,8 @@
 """The gateway that the web layer needs of the venue; `exchange/app.py` supplies it, tests may supply another.
 
-Writing: `submit` takes one command and returns when the journal has it. Live state (orders, balances, books, instruments) is
-answered from the engine at `sequence`; everything that has ended is answered from the database by `history`.
+Writing: `submit` takes one command and returns when the journal has it. Live state (orders, balances, books,
+instruments) is answered from the engine at `sequence`; everything that has ended is answered from the database by
+`history`.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,9 @@ T = TypeVar("T")
 
 
 class Outcome(Struct, frozen=True):
-    """What a command led to, once durable: its sequence, the time of its batch, its events in order (`exchange.protocol.Event`)."""
+    """What a command led to, once durable: its sequence, the time of its batch, its events in order
+    (`exchange.protocol.Event`).
+    """
 
     sequence: int
     time_ns: int
@@ -92,10 +95,12 @@ class Gateway(Protocol):
         ...
 
     async def history(self, query: Callable[[Connection], T], *, min_sequence: int | None = None) -> tuple[int, T]:
-        """Run a query of `settlement.queries` or `marketdata.queries` on the database, with the sequence that it is true of.
+        """Run a query of `settlement.queries` or `marketdata.queries` on the database, with the sequence that it is
+        true of.
 
-        With `min_sequence` it waits up to two seconds for the view to reach it and raises `ViewBehind`; without, it waits
-        at most a quarter of a second for what is committed now, then answers with what is there. Raises `HistoryUnavailable`.
+        With `min_sequence` it waits up to two seconds for the view to reach it and raises `ViewBehind`; without, it
+        waits at most a quarter of a second for what is committed now, then answers with what is there. Raises
+        `HistoryUnavailable`.
         """
         ...
 
@@ -106,13 +111,15 @@ class Gateway(Protocol):
     async def settled(self) -> None:
         """Wait for a commit in flight. Await this before any read of live state: no reader sees what is not committed.
 
-        What is read after it, without another await between, is true of `sequence`. Raises `VenueHalted` where the engine's
-        state can no longer be trusted.
+        What is read after it, without another await between, is true of `sequence`. Raises `VenueHalted` where the
+        engine's state can no longer be trusted.
         """
         ...
 
     async def set_clock(self, time_ns: int) -> int:
-        """Move a manual clock forward and return the new time. Raises `ValueError` where the clock is real or would go back."""
+        """Move a manual clock forward and return the new time. Raises `ValueError` where the clock is real or would
+        go back.
+        """
         ...
 
     @property
@@ -163,7 +170,9 @@ class Gateway(Protocol):
         ...
 
     def balances(self, participant_id: int) -> Sequence[BalanceChanged]:
-        """Cash first, then goods by ascending symbol; those that are zero throughout are left out, cash is always there."""
+        """Cash first, then goods by ascending symbol; those that are zero throughout are left out, cash is always
+        there.
+        """
         ...
 
     def receipts(self, participant_id: int) -> Sequence[Receipt]:
