@@ -1,7 +1,7 @@
 """Tables that the database alone owns: who may sign in, and who is signed in. They cannot change a match or a balance.
 
-Participants themselves and their roles live in the engine and are projected to `settlement.tables`. Times are nanoseconds since
-1970 UTC.
+Participants themselves and their roles live in the engine and are projected to `settlement.tables`. Times are
+nanoseconds since 1970 UTC.
 """
 
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text

@@ -1,0 +1,155 @@
+"""Reading the market's public history: each function takes a connection and answers with values ready for the wire.
+
+Lists are pages of at most `limit` items. `Page.next` is an opaque text that asks for what follows, null on the last
+page; a page costs O(log rows + limit), however deep it lies. A cursor that no page gave raises `InvalidCursor`.
+"""
+
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, select
+
+from marketdata import tables
+from matching.messages import Phase, Side
+
+T = TypeVar("T")
+
+MAXIMUM_LIMIT = 1000
+DEFAULT_LIMIT = 100
+
+Interval = Literal["1m", "5m", "15m", "1h", "1d", "1w"]
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """Some items of a list, and the cursor of the following ones."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class Trade(Struct, frozen=True, kw_only=True):
+    """A trade as the public sees it."""
+
+    trade_id: int
+    symbol: str
+    price: int
+    quantity: int
+    aggressor_side: Side | None
+    time_ns: int
+    sequence: int
+    busted: bool
+
+
+class Candle(Struct, frozen=True, array_like=True):
+    """`[start_ns, open, high, low, close, volume]`, as the feed has it, and the turnover in fen."""
+
+    start_ns: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    turnover_fen: int
+
+
+class Instrument(Struct, frozen=True, kw_only=True):
+    """The definition in force and the phase, as of `sequence`."""
+
+    symbol: str
+    tick_size: int
+    lot_size: int
+    mode: str
+    phase: Phase
+    reference_price: int | None
+    band: int | None
+    collar: int | None
+    protection: int | None
+    cancel_on_halt: bool
+    sequence: int
+
+
+class InvalidCursor(ValueError):
+    """The text is not the `next` of any page of this list."""
+
+
+def trades(
+    connection: Connection, symbol: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[Trade]:
+    """The tape of an instrument, the newest first."""
+    assert 1 <= limit <= MAXIMUM_LIMIT
+    table = tables.trades
+    query = select(table).where(table.c.symbol == symbol).order_by(table.c.trade_id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(table.c.trade_id < _integer(cursor))
+    rows = connection.execute(query).mappings().all()
+    items = [_value(row, Trade) for row in rows[:limit]]
+    return Page(items, str(items[-1].trade_id) if len(rows) > limit else None)
+
+
+def trade(connection: Connection, trade_id: int) -> Trade | None:
+    table = tables.trades
+    row = connection.execute(select(table).where(table.c.trade_id == trade_id)).mappings().first()
+    return None if row is None else _value(row, Trade)
+
+
+def last_trade(connection: Connection, symbol: str) -> Trade | None:
+    """The newest trade of an instrument."""
+    newest = trades(connection, symbol, limit=1).items
+    return newest[0] if newest else None
+
+
+def candles(
+    connection: Connection,
+    symbol: str,
+    interval: Interval,
+    *,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Candle]:
+    """Candles that start in `[from_ns, to_ns)`, ascending: the newest `limit` of them; `next` asks for the older
+    ones."""
+    assert 1 <= limit <= MAXIMUM_LIMIT
+    table = tables.candles
+    columns = [table.c[name] for name in Candle.__struct_fields__]
+    query = (
+        select(*columns)
+        .where(table.c.symbol == symbol, table.c.interval == interval)
+        .order_by(table.c.start_ns.desc())
+        .limit(limit + 1)
+    )
+    if from_ns is not None:
+        query = query.where(table.c.start_ns >= from_ns)
+    if to_ns is not None:
+        query = query.where(table.c.start_ns < to_ns)
+    if cursor is not None:
+        query = query.where(table.c.start_ns < _integer(cursor))
+    rows = connection.execute(query).all()
+    items = [Candle(*row) for row in rows[:limit]]
+    following = str(items[-1].start_ns) if len(rows) > limit else None
+    return Page(items[::-1], following)
+
+
+def instruments(connection: Connection) -> list[Instrument]:
+    """All instruments ever defined, ascending symbol."""
+    table = tables.instruments
+    return [_value(row, Instrument) for row in connection.execute(select(table).order_by(table.c.symbol)).mappings()]
+
+
+def instrument(connection: Connection, symbol: str) -> Instrument | None:
+    table = tables.instruments
+    row = connection.execute(select(table).where(table.c.symbol == symbol)).mappings().first()
+    return None if row is None else _value(row, Instrument)
+
+
+def _value(row: Any, kind: type[T]) -> T:
+    return msgspec.convert(dict(row), kind)
+
+
+def _integer(cursor: str) -> int:
+    """Raises `InvalidCursor` where the text is no 63-bit number."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19) or int(cursor) >= 2**63:
+        raise InvalidCursor(cursor)
+    return int(cursor)
