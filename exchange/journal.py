@@ -1,0 +1,497 @@
+"""The journal: one row a batch, durable when `append` returns, bound to the row before it by a chain of hashes.
+
+A row holds the commands of a batch and the events that they caused, as compact MessagePack. Its `chain` is the
+BLAKE2b-256 of the chain before it, the numbers of the row, both payloads and the state hash where there is one; the
+first row follows the hash of the journal's own birth certificate. So nothing can be changed, left out or put in
+between without every later row showing it. A tail that is missing cannot show itself: `require_reaching` compares the
+end with what others have seen.
+
+    JournalError
+    ├── JournalUnavailable    cannot be opened, read or written
+    │   └── JournalLocked     another venue has it open
+    └── JournalCorrupt        is not what was written
+
+The store is SQLite in WAL mode with `synchronous=FULL`: a commit returns after the log is on the disk. Readers, also
+in other processes, do not block the writer, nor it them. A store that injects faults, or another database, takes its
+place by being a `Journal`.
+"""
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from struct import Struct as Layout
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from exchange.protocol import MAXIMUM_BATCH, Entry, decode_commands, decode_events, encode
+
+FORMAT_VERSION: Final = 1
+"""Of the tables below and of what the chain covers; kept as SQLite's `user_version`."""
+
+ENGINE_VERSION: Final = "1"
+"""Of the rules by which commands become events: a journal is re-executed only by the version that wrote it."""
+
+APPLICATION_ID: Final = 0x42414E41
+"""`BANA`, by which `file` and we know a journal from any other SQLite database."""
+
+CHUNK_ROWS: Final = 256
+CHUNK_BYTES: Final = 4 * 1024 * 1024
+"""A reader holds at most so many rows, and stops fetching when it has so many bytes (one row may exceed them)."""
+
+PAGE_BYTES: Final = 16384
+CHECKPOINT_PAGES: Final = 250
+"""Large pages suit rows of a hundred kilobytes; a checkpoint each 4 MiB of log kept the longest commit near 5 ms
+where the default of 1,000 small pages had 11 ms."""
+
+
+class JournalError(Exception):
+    """What all of the journal's troubles have in common; the text is one line for the operator."""
+
+
+class JournalUnavailable(JournalError):
+    """It cannot be opened, read or written; after a failed append nobody knows whether the row is durable."""
+
+
+class JournalLocked(JournalUnavailable):
+    """Another venue has it open."""
+
+
+class JournalCorrupt(JournalError):
+    """It is not what was written: a hash, a number or the file itself does not fit."""
+
+
+class Record(Struct, frozen=True, kw_only=True, gc=False):
+    """A row: a batch with its payloads as they are stored. `state_hash` is the engine's after the last command."""
+
+    first_sequence: int
+    last_sequence: int
+    time_ns: int
+    commands: bytes
+    events: bytes
+    chain: bytes
+    state_hash: bytes | None = None
+
+    def entry(self) -> Entry:
+        """Decoded. Raises `JournalCorrupt`."""
+        try:
+            commands, events = decode_commands(self.commands), decode_events(self.events)
+        except msgspec.DecodeError as error:
+            raise JournalCorrupt(f"the batch at sequence {self.first_sequence} is unreadable: {error}") from error
+        count = self.last_sequence - self.first_sequence + 1
+        if not len(commands) == len(events) == count:
+            raise JournalCorrupt(f"the batch at sequence {self.first_sequence} holds other than {count} commands")
+        return Entry(first_sequence=self.first_sequence, time_ns=self.time_ns, commands=commands, events=events)
+
+
+class Birth(Struct, frozen=True, kw_only=True):
+    """What a journal says about itself; its hash is what the first row is chained to."""
+
+    venue_id: str
+    engine_version: str
+    created_ns: int
+    format_version: int = FORMAT_VERSION
+
+    def chain(self) -> bytes:
+        text = f"{self.format_version}\n{self.engine_version}\n{self.venue_id}\n{self.created_ns}\n"
+        return blake2b(text.encode(), digest_size=32).digest()
+
+
+class Tip(Struct, frozen=True):
+    """Where a journal ends: the last sequence (0 when empty), the time of its batch (0) and the chain to go on
+    from."""
+
+    sequence: int
+    time_ns: int
+    chain: bytes
+
+
+class JournalReader(Protocol):
+    """What replay, follower and verification need."""
+
+    def birth(self) -> Birth: ...
+
+    def tip(self) -> Tip: ...
+
+    def last(self) -> Record | None:
+        """The newest row."""
+        ...
+
+    def read(self, after_sequence: int = 0) -> Iterator[Record]:
+        """The rows that hold sequences after this one, checked against each other; ends at the newest, holds a
+        bounded part."""
+        ...
+
+    def entry_of(self, sequence: int) -> Entry:
+        """The batch that holds the command of this sequence. Raises `LookupError`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Journal(JournalReader, Protocol):
+    """What the sequencer needs. Only one thread at a time appends; reading from others is allowed meanwhile."""
+
+    def append(self, record: Record) -> None:
+        """Make the next row durable. Raises `JournalError`; then it must not be used again."""
+        ...
+
+
+_numbers = Layout(">QQQQQQ")
+
+
+def chain_of(previous: bytes, record: Record) -> bytes:
+    """The lengths stand in the header, so that bytes cannot wander from one field to the next. O(bytes), 1 GB a
+    second."""
+    digest = blake2b(previous, digest_size=32)
+    digest.update(
+        _numbers.pack(
+            record.first_sequence,
+            record.last_sequence,
+            record.time_ns,
+            len(record.commands),
+            len(record.events),
+            0 if record.state_hash is None else len(record.state_hash),
+        )
+    )
+    digest.update(record.commands)
+    digest.update(record.events)
+    if record.state_hash is not None:
+        digest.update(record.state_hash)
+    return digest.digest()
+
+
+def seal(entry: Entry, previous: bytes, state_hash: bytes | None = None) -> Record:
+    """The row of a batch, chained to the row before it."""
+    assert 0 < len(entry.commands) == len(entry.events) <= MAXIMUM_BATCH
+    unchained = Record(
+        first_sequence=entry.first_sequence,
+        last_sequence=entry.last_sequence,
+        time_ns=entry.time_ns,
+        commands=encode(entry.commands),
+        events=encode(entry.events),
+        chain=b"",
+        state_hash=state_hash,
+    )
+    return msgspec.structs.replace(unchained, chain=chain_of(previous, unchained))
+
+
+def check_follows(tip: Tip, record: Record) -> None:
+    """Numbers go on without a gap, time does not go back, the chain fits. Raises `JournalCorrupt`."""
+    at = f"the row at sequence {record.first_sequence}"
+    if record.first_sequence != tip.sequence + 1:
+        raise JournalCorrupt(f"{at} follows sequence {tip.sequence}")
+    if not 0 <= record.last_sequence - record.first_sequence < MAXIMUM_BATCH:
+        raise JournalCorrupt(f"{at} ends at sequence {record.last_sequence}")
+    if record.time_ns < tip.time_ns:
+        raise JournalCorrupt(f"{at} goes back in time")
+    if record.chain != chain_of(tip.chain, record):
+        raise JournalCorrupt(f"{at} does not fit the chain: it, or one before it, was changed")
+
+
+def require_reaching(journal: JournalReader, sequence: int, seen_by: str) -> None:
+    """SQLite drops a damaged tail in silence, so the end is held against what others have seen. Raises
+    `JournalCorrupt`."""
+    end = journal.tip().sequence
+    if end < sequence:
+        raise JournalCorrupt(f"the journal ends at sequence {end}, but {seen_by} has seen {sequence}: rows are lost")
+
+
+_SCHEMA = """
+CREATE TABLE birth (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    venue_id TEXT NOT NULL,
+    engine_version TEXT NOT NULL,
+    created_ns INTEGER NOT NULL
+);
+CREATE TABLE batches (
+    last_sequence INTEGER PRIMARY KEY,
+    first_sequence INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    commands BLOB NOT NULL,
+    events BLOB NOT NULL,
+    chain BLOB NOT NULL,
+    state_hash BLOB
+);
+"""
+_COLUMNS = "first_sequence, last_sequence, time_ns, commands, events, chain, state_hash"
+_INSERT = f"INSERT INTO batches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_NEWEST = f"SELECT {_COLUMNS} FROM batches ORDER BY last_sequence DESC LIMIT 1"
+_BEFORE = f"SELECT {_COLUMNS} FROM batches WHERE last_sequence <= ? ORDER BY last_sequence DESC LIMIT 1"
+_HOLDING = f"SELECT {_COLUMNS} FROM batches WHERE last_sequence >= ? ORDER BY last_sequence LIMIT 1"
+_AFTER = f"SELECT {_COLUMNS} FROM batches WHERE last_sequence > ? ORDER BY last_sequence LIMIT {CHUNK_ROWS}"
+
+_Row = tuple[int, int, int, bytes, bytes, bytes, bytes | None]
+
+
+def _record(row: _Row) -> Record:
+    first, last, time_ns, commands, events, chain, state_hash = row
+    if not (
+        type(first) is type(last) is type(time_ns) is int and type(commands) is type(events) is type(chain) is bytes
+    ):
+        raise JournalCorrupt(f"the row at sequence {first!r} holds values of another type")
+    return Record(
+        first_sequence=first,
+        last_sequence=last,
+        time_ns=time_ns,
+        commands=commands,
+        events=events,
+        chain=chain,
+        state_hash=state_hash,
+    )
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        raise (JournalCorrupt if damaged else JournalUnavailable)(f"{path}: {error}") from error
+
+
+class SqliteJournalReader:
+    """Reads a journal, also while a venue in this or another process writes it. Safe to share between threads.
+
+    Each chunk is a read transaction of its own: one that stayed open would keep the writer from recycling its log.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        if not path.is_file():
+            raise JournalUnavailable(f"{path}: there is no journal")
+        with _sqlite_errors(path):
+            self._reading = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                timeout=5,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        try:
+            self._birth = self._read_birth()
+        except BaseException:
+            self._reading.close()
+            raise
+
+    def _read_birth(self) -> Birth:
+        with _sqlite_errors(self.path):
+            application = self._reading.execute("PRAGMA application_id").fetchone()[0]
+            version = self._reading.execute("PRAGMA user_version").fetchone()[0]
+            if application != APPLICATION_ID:
+                raise JournalUnavailable(f"{self.path}: not a journal of this exchange")
+            if version != FORMAT_VERSION:
+                raise JournalUnavailable(f"{self.path}: format {version}, this release reads format {FORMAT_VERSION}")
+            row = self._reading.execute("SELECT venue_id, engine_version, created_ns FROM birth").fetchone()
+        if row is None:
+            raise JournalCorrupt(f"{self.path}: the journal does not say whose it is")
+        return Birth(venue_id=row[0], engine_version=row[1], created_ns=row[2], format_version=version)
+
+    def _one(self, statement: str, parameters: tuple[int, ...] = ()) -> Record | None:
+        with self._lock, _sqlite_errors(self.path):
+            rows = self._reading.execute(statement, parameters).fetchall()
+        return _record(rows[0]) if rows else None
+
+    def _chunk(self, after_sequence: int) -> list[_Row]:
+        rows: list[_Row] = []
+        size = 0
+        with self._lock, _sqlite_errors(self.path):
+            cursor = self._reading.execute(_AFTER, (after_sequence,))
+            for row in cursor:
+                rows.append(row)
+                size += len(row[3]) + len(row[4])
+                if size >= CHUNK_BYTES:
+                    break
+            cursor.close()
+        return rows
+
+    def _tip_of(self, record: Record | None) -> Tip:
+        if record is None:
+            return Tip(0, 0, self._birth.chain())
+        return Tip(record.last_sequence, record.time_ns, record.chain)
+
+    def birth(self) -> Birth:
+        return self._birth
+
+    def last(self) -> Record | None:
+        """The newest row. O(log rows)."""
+        return self._one(_NEWEST)
+
+    def tip(self) -> Tip:
+        return self._tip_of(self.last())
+
+    def read(self, after_sequence: int = 0) -> Iterator[Record]:
+        """The rows that hold sequences after this one, each checked against the one before it, to the newest at the
+        time.
+
+        A batch is whole or absent: where `after_sequence` lies inside one, that batch comes first. Raises
+        `JournalError`.
+        """
+        first = self._one(_HOLDING, (after_sequence + 1,))
+        if first is None:
+            return
+        tip = self._tip_of(self._one(_BEFORE, (first.first_sequence - 1,)))
+        while chunk := self._chunk(tip.sequence):
+            for row in chunk:
+                record = _record(row)
+                check_follows(tip, record)
+                tip = self._tip_of(record)
+                yield record
+
+    def record_of(self, sequence: int) -> Record:
+        """The row that holds this sequence. Raises `LookupError`. O(log rows)."""
+        record = self._one(_HOLDING, (sequence,)) if sequence > 0 else None
+        if record is None:
+            raise LookupError(f"no sequence {sequence} in the journal")
+        if record.first_sequence > sequence:
+            raise JournalCorrupt(f"the journal has no row for sequence {sequence}")
+        return record
+
+    def entry_of(self, sequence: int) -> Entry:
+        """The batch that holds the command of this sequence. Raises `LookupError`. O(log rows) and one decoding."""
+        return self.record_of(sequence).entry()
+
+    def damage(self) -> str | None:
+        """What SQLite finds wrong with its own pages, or none. O(file)."""
+        with self._lock, _sqlite_errors(self.path):
+            found = self._reading.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        return None if found == "ok" else str(found)
+
+    def close(self) -> None:
+        self._reading.close()
+
+
+class SqliteJournal(SqliteJournalReader):
+    """The journal that a venue writes, created where there is none. Beside it lies a lock file: one venue at a time.
+
+    Raises `JournalLocked`, `JournalUnavailable` (no room, no right, another engine's rules), `JournalCorrupt`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        engine_version: str = ENGINE_VERSION,
+        venue_id: str | None = None,
+        created_ns: int | None = None,
+    ) -> None:
+        """`venue_id` and `created_ns` are taken where the journal is new: at random and from the clock unless
+        given."""
+        with ExitStack() as opening:
+            opening.callback(os.close, _locked(path.with_name(path.name + ".lock")))
+            if not path.exists():
+                _create(path, engine_version, venue_id or secrets.token_hex(16), created_ns or time.time_ns())
+            with _sqlite_errors(path):
+                self._writing = _writer(path)
+            opening.callback(self._writing.close)  # after the reader: the last to close moves the log into the file
+            super().__init__(path)
+            opening.callback(super().close)
+            if self._birth.engine_version != engine_version:
+                raise JournalUnavailable(
+                    f"{path}: written by engine version {self._birth.engine_version}, this is {engine_version}"
+                )
+            self._end = self.tip()
+            self._opened = opening.pop_all()
+
+    @staticmethod
+    def open_reader(path: Path) -> SqliteJournalReader:
+        """A reader beside a venue that may be writing: takes no lock, changes nothing."""
+        return SqliteJournalReader(path)
+
+    def append(self, record: Record) -> None:
+        """One insert in a transaction of its own, on the disk on return: a sync of the log, 0.2 ms on the disk we
+        measured."""
+        assert record.first_sequence == self._end.sequence + 1, "rows go on from the last one"
+        with _sqlite_errors(self.path):
+            self._writing.execute(
+                _INSERT,
+                (
+                    record.first_sequence,
+                    record.last_sequence,
+                    record.time_ns,
+                    record.commands,
+                    record.events,
+                    record.chain,
+                    record.state_hash,
+                ),
+            )
+        self._end = self._tip_of(record)
+
+    def close(self) -> None:
+        """Moves the log into the file and lets others in; a kill instead loses nothing."""
+        self._opened.close()
+
+
+def _locked(path: Path) -> int:
+    """A lock that the kernel drops with the process, so that no crash leaves one behind; the file itself stays."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise JournalUnavailable(f"{path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except BlockingIOError:
+        holder = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise JournalLocked(f"{path.parent}: another venue has this data folder open (process {holder})") from None
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalUnavailable(f"{path}: {error.strerror}") from error
+    return descriptor
+
+
+def _writer(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")  # elsewhere nothing, on macOS the only sync that reaches the disk
+    connection.execute("PRAGMA checkpoint_fullfsync = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    return connection
+
+
+def _create(path: Path, engine_version: str, venue_id: str, created_ns: int) -> None:
+    """Made under another name and moved into place, so that a crash leaves no half of a journal.
+
+    A log without its file is what a deleted journal leaves behind: SQLite would pour it into the new one.
+    """
+    unborn = path.with_name(path.name + ".new")
+    if path.with_name(path.name + "-wal").exists():
+        raise JournalCorrupt(f"{path} is gone, its log {path.name}-wal is not: restore the one or remove the other")
+    try:
+        unborn.unlink(missing_ok=True)
+        with _sqlite_errors(path):
+            connection = sqlite3.connect(unborn, isolation_level=None)
+            try:
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+                connection.executescript(_SCHEMA)
+                connection.execute("INSERT INTO birth VALUES (1, ?, ?, ?)", (venue_id, engine_version, created_ns))
+                connection.execute("PRAGMA journal_mode = WAL")
+            finally:
+                connection.close()
+        os.replace(unborn, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise JournalUnavailable(f"{path}: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is durable only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
