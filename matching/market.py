@@ -1,73 +1,806 @@
 """The market: all instruments and their live orders, changed by commands alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from matching.messages import Command, Event, PlaceOrder, Side
+from sortedcontainers import SortedDict
+
+from matching import auction
+from matching import snapshot as states
+from matching.book import Ladder
+from matching.instrument import Instrument, refuse_definition
+from matching.messages import (
+    MAX_TIME_NS,
+    AdvanceTime,
+    AmendOrder,
+    AmendRejected,
+    AuctionUncrossed,
+    CancelOrder,
+    CancelRejected,
+    Command,
+    CommandRejected,
+    DefineInstrument,
+    Event,
+    InstrumentDefined,
+    MassCancel,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    OrderRejected,
+    Phase,
+    PhaseChanged,
+    PlaceOrder,
+    SelfTradePrevented,
+    SetPhase,
+    Side,
+    StopTriggered,
+    TradeExecuted,
+)
+from matching.order import BOOK, CLOSING, MARKET, STOPS, Order
 from matching.views import InstrumentView, OrderView
 
 Level = tuple[int, int, int]
+"""(price, displayed quantity, number of orders)."""
+
+ANY_PRICE: Final = 1 << 62
+"""The key that a market order without protection may reach."""
 
 
 class Market:
     """Every command goes in by `apply`; everything else only looks.
 
-    Signatures first, so that the floors above can be built against them.
+    A refusal is an event that says why and changes nothing; an exception is a bug. The same commands give the same
+    events, always. Commands are read, never kept longer than the order that they placed lives.
     """
 
-    now_ns: int
+    def __init__(self) -> None:
+        self.now_ns: int = 0
+        self._instruments: dict[str, Instrument] = {}
+        self._orders: dict[int, Order] = {}
+        self._stamp = 0
+        self._trade_id = 0
+        self._deadlines: SortedDict[int, dict[int, Order]] = SortedDict()
+        # Orders by participant: built when someone first asks, kept from then on. Most tapes never ask.
+        self._owned: dict[int, dict[int, Order]] | None = None
+
+    # Commands
 
     def apply(self, command: Command) -> list[Event]:
-        """Execute the command; its events, in the order in which they happened."""
-        raise NotImplementedError
+        """Execute the command; its events, in the order in which they happened.
+
+        Placing and cancelling cost O(1), O(log levels) where a price level begins or ends, and O(1) a fill.
+        """
+        kind = type(command)
+        if kind is PlaceOrder:
+            return self._place(command)  # type: ignore[arg-type]
+        if kind is CancelOrder:
+            return self._cancel(command)  # type: ignore[arg-type]
+        if isinstance(command, AmendOrder):
+            return self._amend(command)
+        if isinstance(command, MassCancel):
+            return self._mass_cancel(command)
+        if isinstance(command, AdvanceTime):
+            return self._advance_time(command)
+        if isinstance(command, SetPhase):
+            return self._set_phase(command)
+        assert isinstance(command, DefineInstrument), f"{kind.__name__} is no command"
+        return self._define(command)
 
     def check(self, command: Command) -> str | None:
-        """The reason for which `apply` would refuse the command, or None; no effect."""
-        raise NotImplementedError
+        """The reason for which `apply` would refuse the command, or None; no effect. O(1)."""
+        if isinstance(command, PlaceOrder):
+            instrument = self._instruments.get(command.symbol)
+            if instrument is None:
+                return "unknown_symbol"
+            if command.order_id in self._orders:
+                return "duplicate_order_id"
+            return instrument.refuse_place(command, self.now_ns)
+        if isinstance(command, CancelOrder | AmendOrder):
+            order = self._orders.get(command.order_id)
+            if order is None or order.participant_id != command.participant_id:
+                return "unknown_order"
+            if isinstance(command, CancelOrder):
+                return None
+            return self._instruments[order.command.symbol].refuse_amend(command, order)
+        if isinstance(command, DefineInstrument):
+            return refuse_definition(command, self._instruments.get(command.symbol))
+        if isinstance(command, MassCancel):
+            if command.symbol is not None and command.symbol not in self._instruments:
+                return "unknown_symbol"
+            return None if command.side in ("buy", "sell", None) else "invalid_side"
+        if isinstance(command, AdvanceTime):
+            return None if self.now_ns <= command.time_ns <= MAX_TIME_NS else "invalid_time_ns"
+        instrument = self._instruments.get(command.symbol)
+        return "unknown_symbol" if instrument is None else instrument.refuse_phase(command.phase)
+
+    def _place(self, command: PlaceOrder) -> list[Event]:
+        order_id = command.order_id
+        instrument = self._instruments.get(command.symbol)
+        if instrument is None:
+            return [OrderRejected(order_id, "unknown_symbol")]
+        if order_id in self._orders:
+            return [OrderRejected(order_id, "duplicate_order_id")]
+        reason = instrument.refuse_place(command, self.now_ns)
+        if reason is not None:
+            return [OrderRejected(order_id, reason)]
+        events: list[Event] = [OrderAccepted(order_id, instrument.symbol)]
+        quantity = command.quantity
+        self._stamp = stamp = self._stamp + 1
+        order = Order(
+            order_id,
+            command.participant_id,
+            command.side == "buy",
+            command.price,
+            quantity,
+            quantity,
+            0,
+            command.display_quantity or 0,
+            stamp,
+            command,
+        )
+        if command.stop_price is not None:
+            self._admit(order)
+            instrument.stops(order.buy).join(order, command.stop_price)
+        elif instrument.open and command.time_in_force != "closing":
+            self._execute(instrument, order, True, events)
+            if len(events) > 1:
+                self._trigger_stops(instrument, events)
+        else:
+            self._admit(order)
+            self._collect(instrument, order)
+        return events
+
+    def _cancel(self, command: CancelOrder) -> list[Event]:
+        order_id = command.order_id
+        order = self._orders.get(order_id)
+        if order is None or order.participant_id != command.participant_id:
+            return [CancelRejected(order_id, "unknown_order")]
+        self._withdraw(order)
+        return [OrderCancelled(order_id, order.remaining, "requested")]
+
+    def _amend(self, command: AmendOrder) -> list[Event]:
+        reason = self.check(command)
+        if reason is not None:
+            return [AmendRejected(command.order_id, reason)]
+        order = self._orders[command.order_id]
+        instrument = self._instruments[order.command.symbol]
+        queue = order.queue
+        assert queue is not None
+        total = order.quantity if command.quantity is None else command.quantity
+        price = order.price if command.price is None else command.price
+        remaining = total - (order.quantity - order.remaining)
+        if remaining <= 0:
+            self._withdraw(order)
+            return [OrderCancelled(order.order_id, order.remaining, "amended_below_filled")]
+        if command.display_quantity is not None:
+            order.display = command.display_quantity
+        if price == order.price and total <= order.quantity:
+            hidden = max(0, order.hidden - (order.remaining - remaining))
+            queue.resize(order, remaining, hidden)
+            order.quantity = total
+            return [OrderAmended(order.order_id, total, price, True)]
+        queue.leave(order)
+        order.quantity = total
+        order.remaining = remaining
+        order.hidden = 0
+        order.price = price
+        self._stamp += 1
+        order.stamp = self._stamp
+        events: list[Event] = [OrderAmended(order.order_id, total, price, False)]
+        if queue.kind == STOPS:
+            instrument.stops(order.buy).join(order, queue.price)
+        elif instrument.open and queue.kind == BOOK:
+            self._execute(instrument, order, False, events)
+            self._trigger_stops(instrument, events)
+        else:
+            self._collect(instrument, order)
+        return events
+
+    def _mass_cancel(self, command: MassCancel) -> list[Event]:
+        reason = self.check(command)
+        if reason is not None:
+            return [CommandRejected("mass_cancel", command.symbol, reason)]
+        symbol, side = command.symbol, command.side
+        chosen = (
+            order
+            for order in self._owned_by(command.participant_id)
+            if (symbol is None or order.command.symbol == symbol) and (side is None or order.command.side == side)
+        )
+        events: list[Event] = []
+        self._cancel_all(chosen, "mass_cancel", events)
+        return events
+
+    def _advance_time(self, command: AdvanceTime) -> list[Event]:
+        reason = self.check(command)
+        if reason is not None:
+            return [CommandRejected("advance_time", None, reason)]
+        self.now_ns = command.time_ns
+        expired: list[Order] = []
+        for deadline, orders in self._deadlines.items():
+            if deadline > command.time_ns:
+                break
+            expired.extend(orders.values())
+        events: list[Event] = []
+        self._cancel_all(expired, "expired", events)
+        return events
+
+    def _set_phase(self, command: SetPhase) -> list[Event]:
+        reason = self.check(command)
+        if reason is not None:
+            return [CommandRejected("set_phase", command.symbol, reason)]
+        events: list[Event] = []
+        self._enter_phase(self._instruments[command.symbol], command.phase, events)
+        return events
+
+    def _define(self, command: DefineInstrument) -> list[Event]:
+        """Define; live orders that a new definition would refuse are cancelled (`redefined`)."""
+        reason = self.check(command)
+        if reason is not None:
+            return [CommandRejected("define_instrument", command.symbol, reason)]
+        events: list[Event] = [InstrumentDefined(command.symbol)]
+        instrument = self._instruments.get(command.symbol)
+        if instrument is None:
+            self._instruments[command.symbol] = Instrument(command)
+            return events
+        instrument.define(command)
+        self._cancel_all([order for order in instrument.orders() if instrument.misfits(order)], "redefined", events)
+        if command.phase != instrument.phase:
+            self._enter_phase(instrument, command.phase, events)
+        return events
+
+    # Continuous trading
 
     def walk(self, command: PlaceOrder) -> list[tuple[int, int]]:
-        """The (price, quantity) fills that this market or limit order would get now in `continuous`; no effect."""
-        raise NotImplementedError
+        """The (price, quantity) fills that this market or limit order would get now in `continuous`; no effect.
+
+        Hidden quantity, self-trade rule, protection and collar are counted in, and so are `fok` and
+        `minimum_quantity`: what would be killed gets nothing. Nothing too for a stop, a `closing` or an unknown
+        symbol's order, or outside `continuous`. Whether the order would be refused is for `check`. O(fills).
+        """
+        instrument = self._instruments.get(command.symbol)
+        if instrument is None or not instrument.open or command.stop_price is not None:
+            return []
+        if command.time_in_force == "closing":
+            return []
+        fills = self._walk(instrument, command, command.price, command.quantity)
+        return fills if sum(quantity for _, quantity in fills) >= _least(command, command.quantity) else []
+
+    def _walk(
+        self, instrument: Instrument, command: PlaceOrder, price: int | None, quantity: int
+    ) -> list[tuple[int, int]]:
+        opposite = instrument.ladder(command.side != "buy")
+        reach = _reach(instrument, opposite, price)
+        low, high = _collar(instrument)
+        self_trade = command.self_trade
+        fills: list[tuple[int, int]] = []
+        for level in opposite:
+            if level.key > reach:
+                break
+            inside = low <= level.price <= high
+            refreshed: list[Order] = []
+            for resting in level.orders():
+                if resting.participant_id == command.participant_id:
+                    if self_trade == "cancel_incoming" or self_trade == "cancel_both":
+                        return fills
+                    if self_trade == "decrement":
+                        quantity -= min(quantity, resting.remaining)
+                elif not inside:
+                    return fills
+                else:
+                    fill = min(quantity, resting.remaining - resting.hidden)
+                    quantity -= fill
+                    fills.append((level.price, fill))
+                    if resting.hidden:
+                        refreshed.append(resting)
+                if not quantity:
+                    return fills
+            # Tips of icebergs come back behind everyone, again and again until all of them are gone.
+            hidden = [resting.hidden for resting in refreshed]
+            tips = [resting.display for resting in refreshed]
+            while hidden:
+                for index, left in enumerate(hidden):
+                    fill = min(quantity, tips[index], left)
+                    quantity -= fill
+                    fills.append((level.price, fill))
+                    hidden[index] = left - fill
+                    if not quantity:
+                        return fills
+                tips = [tip for tip, left in zip(tips, hidden, strict=True) if left]
+                hidden = [left for left in hidden if left]
+        return fills
+
+    def _execute(self, instrument: Instrument, order: Order, new: bool, events: list[Event]) -> None:
+        """Trade an incoming, triggered or amended order; what is left of it rests or is cancelled.
+
+        The order stands in no queue; `new` says that no index knows it yet.
+        """
+        command = order.command
+        price = order.price
+        opposite = instrument.asks if order.buy else instrument.bids
+        least = _least(command, order.remaining)
+        if least and sum(fill for _, fill in self._walk(instrument, command, price, order.remaining)) < least:
+            reason = "fill_or_kill" if command.time_in_force == "fok" else "minimum_quantity"
+            self._finish(order, new, reason, events)
+            return
+        reach = price * opposite.sign if price is not None else _reach(instrument, opposite, price)
+        best = opposite.best
+        stopped = None if best is None or best.key > reach else self._match(instrument, order, opposite, reach, events)
+        if not order.remaining:
+            if not new:
+                self._forget(order)
+        elif stopped == "self_trade":
+            self._finish(order, new, "self_trade", events)
+        else:
+            if stopped is not None:
+                instrument.enter("auction")
+                events.append(PhaseChanged(instrument.symbol, "auction"))
+            if price is not None and command.time_in_force != "ioc" and command.time_in_force != "fok":
+                if new:
+                    self._admit(order)
+                if order.display:
+                    order.hidden = max(0, order.remaining - order.display)
+                (instrument.bids if order.buy else instrument.asks).join(order, price)
+            elif stopped is not None:
+                self._finish(order, new, stopped, events)
+            elif price is not None:
+                self._finish(order, new, "immediate_or_cancel", events)
+            else:
+                self._finish(order, new, "no_liquidity" if opposite.best is None else "protection", events)
+
+    def _match(
+        self, instrument: Instrument, order: Order, opposite: Ladder, reach: int, events: list[Event]
+    ) -> str | None:
+        """Meet resting orders while they can be reached; why it ended early (`self_trade`, `collar`), or None."""
+        low, high = _collar(instrument)
+        buy = order.buy
+        order_id = order.order_id
+        participant_id = order.participant_id
+        remaining = order.remaining
+        symbol = instrument.symbol
+        while remaining:
+            level = opposite.best
+            if level is None or level.key > reach:
+                break
+            resting = level.head
+            assert resting is not None
+            if resting.participant_id == participant_id:
+                order.remaining = remaining
+                goes_on = self._prevent(order, resting, events)
+                remaining = order.remaining
+                if goes_on:
+                    continue
+                return "self_trade"
+            price = level.price
+            if not low <= price <= high:
+                order.remaining = remaining
+                return "collar"
+            fill = resting.remaining - resting.hidden
+            self._trade_id = trade_id = self._trade_id + 1
+            instrument.last_price = price
+            if fill > remaining:
+                fill = remaining
+                resting.remaining -= fill
+                level.quantity -= fill
+            elif resting.hidden:
+                # The tip is gone: the next one queues up behind everyone at this price.
+                level.remove(resting)
+                resting.remaining = left = resting.remaining - fill
+                resting.hidden = max(0, left - resting.display)
+                self._stamp += 1
+                resting.stamp = self._stamp
+                level.append(resting)
+            else:
+                level.leave(resting)
+                resting.remaining = 0
+                self._forget(resting)
+            remaining -= fill
+            if buy:
+                events.append(TradeExecuted(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
+            else:
+                events.append(TradeExecuted(trade_id, symbol, price, fill, resting.order_id, order_id, "sell"))
+        order.remaining = remaining
+        return None
+
+    def _prevent(self, order: Order, resting: Order, events: list[Event]) -> bool:
+        """Keep two orders of one participant from trading; whether the incoming one goes on."""
+        mode = order.command.self_trade
+        quantity = min(order.remaining, resting.remaining)
+        buyer, seller = (order, resting) if order.buy else (resting, order)
+        events.append(SelfTradePrevented(buyer.order_id, seller.order_id, quantity))
+        if mode == "decrement":
+            queue = resting.queue
+            assert queue is not None
+            left = resting.remaining - quantity
+            resting.quantity -= quantity
+            queue.resize(resting, left, max(0, resting.hidden - quantity))
+            if not left:
+                self._withdraw(resting)
+                events.append(OrderCancelled(resting.order_id, 0, "self_trade"))
+            order.quantity -= quantity
+            order.remaining -= quantity
+            if not order.remaining:
+                events.append(OrderCancelled(order.order_id, 0, "self_trade"))
+            return True
+        if mode != "cancel_incoming":
+            self._withdraw(resting)
+            events.append(OrderCancelled(resting.order_id, resting.remaining, "self_trade"))
+        return mode == "cancel_resting"
+
+    def _trigger_stops(self, instrument: Instrument, events: list[Event]) -> None:
+        """Release the stops that the last trade has reached, each finishing before the next is chosen afresh."""
+        while instrument.open and instrument.last_price is not None:
+            level = instrument.buy_stops.best
+            if level is None or level.key > instrument.last_price:
+                level = instrument.sell_stops.best
+                if level is None or level.key > -instrument.last_price:
+                    return
+            order = level.head
+            assert order is not None
+            level.leave(order)
+            self._stamp += 1
+            order.stamp = self._stamp
+            events.append(StopTriggered(order.order_id))
+            if order.command.time_in_force == "closing":
+                self._collect(instrument, order)
+            elif order.command.post_only and order.price is not None and instrument.crosses(order.buy, order.price):
+                self._finish(order, False, "post_only", events)
+            else:
+                self._execute(instrument, order, False, events)
+
+    # Phases and auctions
+
+    def _enter_phase(self, instrument: Instrument, phase: Phase, events: list[Event]) -> None:
+        if phase == "continuous" or phase == "closed":
+            own = "opening" if phase == "continuous" else "closing"
+            buyers, sellers = auction.entrants(instrument, phase)
+            waiting = any(side and side[0].price is None for side in (buyers, sellers))
+            crossed = bool(buyers and sellers and auction.cross(buyers[0], sellers[0]))
+            if instrument.phase == "auction" or waiting or crossed:
+                self._uncross(instrument, phase, buyers, sellers, events)
+            leftover = [order for order in instrument.orders() if order.command.time_in_force == own]
+            self._cancel_all(leftover, "expired", events)
+        instrument.enter(phase)
+        events.append(PhaseChanged(instrument.symbol, phase))
+        if phase == "continuous":
+            self._trigger_stops(instrument, events)
+        elif phase == "closed":
+            days = [order for order in instrument.orders() if order.command.time_in_force == "day"]
+            self._cancel_all(days, "expired", events)
+        elif phase == "halted" and instrument.definition.cancel_on_halt:
+            self._cancel_all(list(instrument.orders()), "halted", events)
+
+    def _uncross(
+        self, instrument: Instrument, phase: Phase, buyers: list[Order], sellers: list[Order], events: list[Event]
+    ) -> None:
+        """Trade what crosses at one price; market orders that took part and are left over are cancelled."""
+        for order in auction.own_crossings(buyers, sellers):
+            self._withdraw(order)
+            events.append(OrderCancelled(order.order_id, order.remaining, "self_trade"))
+        buyers = [order for order in buyers if order.queue is not None]
+        sellers = [order for order in sellers if order.queue is not None]
+        price, volume, surplus = auction.uncross_price(instrument, buyers, sellers)
+        if price is not None:
+            instrument.last_price = price
+            for buyer, seller, quantity in auction.allot(buyers, sellers, price, volume):
+                self._trade_id += 1
+                events.append(
+                    TradeExecuted(
+                        self._trade_id, instrument.symbol, price, quantity, buyer.order_id, seller.order_id, None
+                    )
+                )
+                for order in (buyer, seller):
+                    queue = order.queue
+                    assert queue is not None
+                    left = order.remaining - quantity
+                    queue.resize(order, left, min(order.hidden, left))
+                    if not left:
+                        self._withdraw(order)
+        for ladder in (instrument.bids, instrument.asks):
+            for level in ladder:
+                for order in level.orders():
+                    if order.display:
+                        level.resize(order, order.remaining, max(0, order.remaining - order.display))
+        events.append(AuctionUncrossed(instrument.symbol, price, volume, surplus))
+        unfilled = [order for order in (*buyers, *sellers) if order.queue is not None and order.price is None]
+        self._cancel_all(unfilled, "no_liquidity", events)
+
+    def _collect(self, instrument: Instrument, order: Order) -> None:
+        """Let an order wait without trading: for the close, as a market order, or at its price."""
+        order.hidden = 0
+        if order.command.time_in_force == "closing":
+            instrument.closing.append(order)
+        elif order.price is None:
+            instrument.market(order.buy).append(order)
+        else:
+            if order.display:
+                order.hidden = max(0, order.remaining - order.display)
+            instrument.ladder(order.buy).join(order, order.price)
+
+    # Indices
+
+    def _admit(self, order: Order) -> None:
+        """Make an accepted order known; it is live from here on."""
+        self._orders[order.order_id] = order
+        expires_ns = order.command.expires_ns
+        if expires_ns is not None:
+            self._deadlines.setdefault(expires_ns, {})[order.order_id] = order
+        if self._owned is not None:
+            self._owned.setdefault(order.participant_id, {})[order.order_id] = order
+
+    def _forget(self, order: Order) -> None:
+        """The end of a live order that stands in no queue any more: nothing of it is kept."""
+        order_id = order.order_id
+        del self._orders[order_id]
+        expires_ns = order.command.expires_ns
+        if expires_ns is not None:
+            orders = self._deadlines[expires_ns]
+            del orders[order_id]
+            if not orders:
+                del self._deadlines[expires_ns]
+        if self._owned is not None:
+            mine = self._owned[order.participant_id]
+            del mine[order_id]
+            if not mine:
+                del self._owned[order.participant_id]
+
+    def _withdraw(self, order: Order) -> None:
+        """Take a live order out of its queue and forget it."""
+        queue = order.queue
+        assert queue is not None
+        queue.leave(order)
+        self._forget(order)
+
+    def _finish(self, order: Order, new: bool, reason: str, events: list[Event]) -> None:
+        """Cancel what is left of an order that stands in no queue."""
+        if not new:
+            self._forget(order)
+        events.append(OrderCancelled(order.order_id, order.remaining, reason))
+
+    def _cancel_all(self, orders: Iterable[Order], reason: str, events: list[Event]) -> None:
+        """Cancel live orders in ascending id. O(orders log orders)."""
+        for order in sorted(orders, key=_by_id):
+            self._withdraw(order)
+            events.append(OrderCancelled(order.order_id, order.remaining, reason))
+
+    def _owned_by(self, participant_id: int) -> list[Order]:
+        """A participant's live orders. O(his orders), but O(all orders) the first time that anyone asks."""
+        owned = self._owned
+        if owned is None:
+            owned = self._owned = {}
+            for order in self._orders.values():
+                owned.setdefault(order.participant_id, {})[order.order_id] = order
+        return list(owned.get(participant_id, {}).values())
+
+    # Views
 
     def order(self, order_id: int) -> OrderView | None:
-        raise NotImplementedError
+        """A live order, or None if there is none of that id. O(1)."""
+        order = self._orders.get(order_id)
+        return None if order is None else _view(order)
 
     def orders(self) -> Iterator[OrderView]:
-        """All live orders, ascending order_id."""
-        raise NotImplementedError
+        """All live orders, ascending order_id. O(orders log orders)."""
+        for order_id in sorted(self._orders):
+            yield _view(self._orders[order_id])
 
     def orders_of(self, participant_id: int) -> list[OrderView]:
-        """A participant's live orders, ascending order_id."""
-        raise NotImplementedError
+        """A participant's live orders, ascending order_id. O(his orders), but O(all orders) the first time."""
+        return [_view(order) for order in sorted(self._owned_by(participant_id), key=_by_id)]
 
     def symbols(self) -> list[str]:
         """In the order of definition."""
-        raise NotImplementedError
+        return list(self._instruments)
 
     def instrument(self, symbol: str) -> InstrumentView | None:
-        raise NotImplementedError
+        """The definition, the phase and the last price, or None for an unknown symbol. O(1)."""
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            return None
+        definition = instrument.definition
+        return InstrumentView(
+            symbol=symbol,
+            tick_size=definition.tick_size,
+            lot_size=definition.lot_size,
+            mode=definition.mode,
+            phase=instrument.phase,
+            reference_price=definition.reference_price,
+            band=definition.band,
+            collar=definition.collar,
+            protection=definition.protection,
+            cancel_on_halt=definition.cancel_on_halt,
+            last_price=instrument.last_price,
+        )
 
     def levels(self, symbol: str, side: Side, depth: int | None = None) -> list[Level]:
-        """(price, displayed quantity, orders), best first."""
-        raise NotImplementedError
+        """(price, displayed quantity, orders), best first; empty for an unknown symbol. O(depth)."""
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            return []
+        found: list[Level] = []
+        for level in instrument.ladder(side == "buy"):
+            if depth is not None and len(found) >= depth:
+                break
+            found.append((level.price, level.quantity, level.count))
+        return found
 
     def best(self, symbol: str, side: Side) -> Level | None:
-        raise NotImplementedError
+        """The best level, or None if that side is empty. O(1)."""
+        instrument = self._instruments.get(symbol)
+        level = None if instrument is None else instrument.ladder(side == "buy").best
+        return None if level is None else (level.price, level.quantity, level.count)
+
+    def queue(self, symbol: str, side: Side) -> Iterator[OrderView]:
+        """The resting orders of a side in priority: best price first, then time. O(1) an order."""
+        instrument = self._instruments.get(symbol)
+        if instrument is not None:
+            for order in instrument.ladder(side == "buy").orders():
+                yield _view(order)
 
     def indicative(self, symbol: str) -> tuple[int | None, int, int]:
-        """(price, quantity, surplus) of an uncross now."""
-        raise NotImplementedError
+        """(price, quantity, surplus) of an uncross now; price None and zeros if nothing crosses. O(levels).
+
+        Self trades are found only by the uncross itself, and orders for the close show themselves only there.
+        """
+        instrument = self._instruments.get(symbol)
+        return (None, 0, 0) if instrument is None else auction.indicative(instrument)
 
     def next_deadline_ns(self) -> int | None:
-        """The earliest `expires_ns` of a live order."""
-        raise NotImplementedError
+        """The earliest `expires_ns` of a live order, or None. O(1)."""
+        return self._deadlines.peekitem(0)[0] if self._deadlines else None
+
+    # State
 
     def snapshot(self) -> bytes:
-        raise NotImplementedError
+        """The whole state, canonical: equal states give equal bytes. O(orders)."""
+        instruments = [
+            states.InstrumentState(
+                definition=instrument.definition,
+                phase=instrument.phase,
+                last_price=instrument.last_price,
+                orders=[_state(order) for order in instrument.orders()],
+            )
+            for instrument in self._instruments.values()
+        ]
+        return states.encode(states.MarketState(states.VERSION, self.now_ns, self._stamp, self._trade_id, instruments))
 
     @classmethod
     def restore(cls, state: bytes) -> "Market":
-        raise NotImplementedError
+        """The market that `snapshot` wrote; it goes on exactly as that one would have. O(orders).
+
+        Raises `msgspec.MsgspecError` on bytes that are no snapshot, ValueError on another version's.
+        """
+        decoded = states.decode(state)
+        market = cls()
+        market.now_ns = decoded.now_ns
+        market._stamp = decoded.stamp
+        market._trade_id = decoded.trade_id
+        for kept in decoded.instruments:
+            instrument = market._instruments[kept.definition.symbol] = Instrument(kept.definition)
+            instrument.enter(kept.phase)
+            instrument.last_price = kept.last_price
+            for saved in kept.orders:
+                market._readmit(instrument, saved)
+        return market
+
+    def _readmit(self, instrument: Instrument, saved: states.OrderState) -> None:
+        command = saved.command
+        order = Order(
+            command.order_id,
+            command.participant_id,
+            command.side == "buy",
+            saved.price,
+            saved.quantity,
+            saved.remaining,
+            saved.hidden,
+            saved.display,
+            saved.stamp,
+            command,
+        )
+        self._admit(order)
+        if saved.queue == BOOK:
+            assert order.price is not None
+            instrument.ladder(order.buy).join(order, order.price)
+        elif saved.queue == STOPS:
+            assert command.stop_price is not None
+            instrument.stops(order.buy).join(order, command.stop_price)
+        elif saved.queue == MARKET:
+            instrument.market(order.buy).append(order)
+        else:
+            assert saved.queue == CLOSING
+            instrument.closing.append(order)
 
     def audit(self) -> None:
-        """Assert every invariant; for tests."""
-        raise NotImplementedError
+        """Assert every invariant of the market; for tests. O(orders log orders)."""
+        live: dict[int, Order] = {}
+        for symbol, instrument in self._instruments.items():
+            assert instrument.symbol == symbol
+            instrument.audit()
+            for order in instrument.orders():
+                assert order.command.symbol == symbol
+                assert order.order_id not in live
+                live[order.order_id] = order
+                assert order.stamp <= self._stamp
+        assert live.keys() == self._orders.keys()
+        assert all(self._orders[order_id] is order for order_id, order in live.items())
+        dated = {order_id for order_id, order in live.items() if order.command.expires_ns is not None}
+        assert dated == {order_id for orders in self._deadlines.values() for order_id in orders}
+        for deadline, orders in self._deadlines.items():
+            assert orders
+            assert deadline > self.now_ns
+            assert all(order.command.expires_ns == deadline for order in orders.values())
+        if self._owned is not None:
+            assert {order_id for orders in self._owned.values() for order_id in orders} == live.keys()
+            for participant_id, orders in self._owned.items():
+                assert orders
+                assert all(order.participant_id == participant_id for order in orders.values())
+
+
+def _least(command: PlaceOrder, quantity: int) -> int:
+    """What the order must trade at once to trade at all."""
+    if command.time_in_force == "fok":
+        return quantity
+    return command.minimum_quantity or 0
+
+
+def _reach(instrument: Instrument, opposite: Ladder, price: int | None) -> int:
+    """The worst key on the opposite side that an order may meet: its limit, or a market order's protection."""
+    if price is not None:
+        return price * opposite.sign
+    best = opposite.best
+    if best is None or instrument.protection is None:
+        return ANY_PRICE
+    return best.key + instrument.protection
+
+
+def _collar(instrument: Instrument) -> tuple[int, int]:
+    """(lowest, highest) price at which an order that begins now may trade without causing an auction."""
+    collar = instrument.collar
+    if collar is not None:
+        reference = instrument.reference()
+        if reference is not None:
+            return reference - collar, reference + collar
+    return -ANY_PRICE, ANY_PRICE
+
+
+def _by_id(order: Order) -> int:
+    return order.order_id
+
+
+def _view(order: Order) -> OrderView:
+    command = order.command
+    queue = order.queue
+    assert queue is not None
+    resting = queue.kind == BOOK
+    return OrderView(
+        order_id=order.order_id,
+        participant_id=order.participant_id,
+        symbol=command.symbol,
+        side=command.side,
+        kind=command.kind,
+        price=order.price,
+        stop_price=command.stop_price,
+        time_in_force=command.time_in_force,
+        expires_ns=command.expires_ns,
+        post_only=command.post_only,
+        display_quantity=order.display or None,
+        quantity=order.quantity,
+        filled=order.quantity - order.remaining,
+        remaining=order.remaining,
+        displayed=order.remaining - order.hidden if resting else 0,
+        state="resting" if resting else "waiting",
+    )
+
+
+def _state(order: Order) -> states.OrderState:
+    queue = order.queue
+    assert queue is not None
+    return states.OrderState(
+        queue.kind,
+        order.command,
+        order.price,
+        order.quantity,
+        order.remaining,
+        order.hidden,
+        order.display,
+        order.stamp,
+    )

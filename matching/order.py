@@ -1,0 +1,138 @@
+"""A live order, and the queue in which it waits its turn."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from matching.messages import PlaceOrder
+
+if TYPE_CHECKING:
+    from matching.book import Ladder
+
+# Where a live order waits. Exactly one queue holds it at any time.
+BOOK: Final = 0
+"""A price level of the book: seen by all, met by incoming orders."""
+STOPS: Final = 1
+"""A stop price: unseen, until the last trade reaches it."""
+MARKET: Final = 2
+"""Market orders of a side that wait for an uncross."""
+CLOSING: Final = 3
+"""Orders for the uncross into `closed`, both sides."""
+
+
+class Order(Struct, eq=False):
+    """A live order; what a command can never change is read from the `command` that placed it.
+
+    `remaining` is all that is not filled, `hidden` the part of it that the book does not show, so an order's tip is
+    `remaining - hidden`. `quantity` is the total: `quantity - remaining` is filled. `display` is 0 for an order that
+    shows all of itself. `stamp` grows with every loss of priority: within a queue, orders stand in ascending stamp.
+
+    A Struct because the interpreter makes one three times as fast as an object with `__init__`.
+    """
+
+    order_id: int
+    participant_id: int
+    buy: bool
+    price: int | None
+    quantity: int
+    remaining: int
+    hidden: int
+    display: int
+    stamp: int
+    command: PlaceOrder
+    queue: "Queue | None" = None
+    previous: "Order | None" = None
+    next: "Order | None" = None
+
+
+class Queue:
+    """Orders in time priority, first in, first out: an intrusive list, so that any order leaves in O(1).
+
+    For a price level `key` is the price, negated where the highest comes first, so that on either side a smaller key is
+    a better price. `quantity` sums what the orders show, `hidden` what they do not.
+    """
+
+    __slots__ = ("count", "head", "hidden", "key", "kind", "ladder", "price", "quantity", "tail")
+
+    def __init__(self, kind: int, price: int, key: int, ladder: "Ladder | None" = None) -> None:
+        self.kind = kind
+        self.ladder = ladder
+        self.price = price
+        self.key = key
+        self.quantity = 0
+        self.hidden = 0
+        self.count = 0
+        self.head: Order | None = None
+        self.tail: Order | None = None
+
+    def append(self, order: Order) -> None:
+        """Join at the back. O(1)."""
+        tail = self.tail
+        order.queue = self
+        if tail is None:
+            self.head = order
+        else:
+            order.previous = tail
+            tail.next = order
+        self.tail = order
+        hidden = order.hidden
+        self.quantity += order.remaining - hidden
+        self.hidden += hidden
+        self.count += 1
+
+    def remove(self, order: Order) -> None:
+        """Leave, from wherever in the queue. O(1)."""
+        previous, following = order.previous, order.next
+        if previous is None:
+            self.head = following
+        else:
+            previous.next = following
+            order.previous = None
+        if following is None:
+            self.tail = previous
+        else:
+            following.previous = previous
+            order.next = None
+        order.queue = None
+        hidden = order.hidden
+        self.quantity -= order.remaining - hidden
+        self.hidden -= hidden
+        self.count -= 1
+
+    def leave(self, order: Order) -> None:
+        """Leave; an empty price level leaves its ladder too. O(1), O(log levels) for the last of a level."""
+        self.remove(order)
+        if self.head is None and self.ladder is not None:
+            self.ladder.drop(self)
+
+    def resize(self, order: Order, remaining: int, hidden: int) -> None:
+        """Change what an order of this queue has left, in place. O(1)."""
+        self.quantity += (remaining - hidden) - (order.remaining - order.hidden)
+        self.hidden += hidden - order.hidden
+        order.remaining = remaining
+        order.hidden = hidden
+
+    def orders(self) -> "list[Order]":
+        """In priority order. O(orders)."""
+        found = []
+        order = self.head
+        while order is not None:
+            found.append(order)
+            order = order.next
+        return found
+
+    def audit(self) -> None:
+        """Assert that links, sums and priorities agree; for tests. O(orders)."""
+        orders = self.orders()
+        assert self.count == len(orders)
+        assert self.head is (orders[0] if orders else None)
+        assert self.tail is (orders[-1] if orders else None)
+        assert all(order.queue is self for order in orders)
+        assert all(order.previous is before for before, order in zip([None, *orders], orders, strict=False))
+        assert all(before.stamp < order.stamp for before, order in pairwise(orders))
+        assert self.quantity == sum(order.remaining - order.hidden for order in orders)
+        assert self.hidden == sum(order.hidden for order in orders)
+        for order in orders:
+            assert 0 <= order.hidden < order.remaining <= order.quantity
+            assert order.hidden == 0 or (self.kind == BOOK and order.display)
