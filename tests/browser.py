@@ -109,12 +109,8 @@ async def _launch(playwright: Playwright, folder: Path) -> Browser:
     program, unpacked = find()
     home = folder / "chromium-home"
     home.mkdir(exist_ok=True)
-    environment = _environment_of_unpacked(home) if unpacked else {}
-    return await playwright.chromium.launch(
-        executable_path=program,
-        args=FLAGS,
-        env={**os.environ, **environment, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)},
-    )
+    environment = _environment(home, unpacked)
+    return await playwright.chromium.launch(executable_path=program, args=FLAGS, env=dict(environment))
 
 
 def find() -> tuple[str, bool]:
@@ -128,17 +124,23 @@ def find() -> tuple[str, bool]:
     return program, True
 
 
-def _environment_of_unpacked(home: Path) -> dict[str, str]:
-    """npm's Chromium brings the libraries that a bare machine lacks, and one Latin font.
+def _environment(home: Path, unpacked: bool) -> dict[str, str]:
+    """The browser's own home, and no Chinese font of the machine: Chinese is drawn with the fonts we ship or not.
 
-    It sees no font of the machine, so that Chinese is drawn with the fonts that the terminal ships or not at all.
+    npm's Chromium brings the libraries that a bare machine lacks, and one Latin font.
     """
     fonts = home / "fonts.conf"
-    fonts.write_text(
-        f"<fontconfig><dir>{UNPACKED / 'fonts' / 'fonts'}</dir><cachedir>{home / 'fonts'}</cachedir></fontconfig>"
-    )
-    libraries = [str(UNPACKED / "al2023" / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
-    return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)), "FONTCONFIG_FILE": str(fonts)}
+    machine = '<include ignore_missing="yes">/etc/fonts/fonts.conf</include>'
+    source = f"<dir>{UNPACKED / 'fonts'}</dir>" if unpacked else machine
+    chinese = '<pattern><patelt name="lang"><string>zh-cn</string></patelt></pattern>'
+    refused = f"<selectfont><rejectfont>{chinese}</rejectfont></selectfont>"
+    fonts.write_text(f"<fontconfig>{source}{refused}<cachedir>{home / 'fonts'}</cachedir></fontconfig>")
+    environment = {**os.environ, "FONTCONFIG_FILE": str(fonts), "HOME": str(home)}
+    environment |= {"XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)}
+    if unpacked:
+        libraries = [str(UNPACKED / "al2023" / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
+    return environment
 
 
 async def missing_glyphs(page: Page, text: str) -> str:
