@@ -32,7 +32,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from exchange.protocol import MAXIMUM_BATCH, Entry, decode_commands, decode_events, encode
+from exchange.protocol import MAXIMUM_BATCH, Command, Entry, decode_commands, decode_events, encode
 
 FORMAT_VERSION: Final = 1
 """Of the tables below and of what the chain covers; kept as SQLite's `user_version`."""
@@ -82,14 +82,24 @@ class Record(Struct, frozen=True, kw_only=True, gc=False):
 
     def entry(self) -> Entry:
         """Decoded. Raises `JournalCorrupt`."""
+        commands = self.decoded_commands()
         try:
-            commands, events = decode_commands(self.commands), decode_events(self.events)
+            events = decode_events(self.events)
         except msgspec.DecodeError as error:
-            raise JournalCorrupt(f"the batch at sequence {self.first_sequence} is unreadable: {error}") from error
-        count = self.last_sequence - self.first_sequence + 1
-        if not len(commands) == len(events) == count:
-            raise JournalCorrupt(f"the batch at sequence {self.first_sequence} holds other than {count} commands")
+            raise JournalCorrupt(f"the events at sequence {self.first_sequence} are unreadable: {error}") from error
+        if len(events) != len(commands):
+            raise JournalCorrupt(f"the batch at sequence {self.first_sequence} tells of {len(events)} commands")
         return Entry(first_sequence=self.first_sequence, time_ns=self.time_ns, commands=commands, events=events)
+
+    def decoded_commands(self) -> tuple[Command, ...]:
+        """What re-execution needs. Raises `JournalCorrupt`."""
+        try:
+            commands = decode_commands(self.commands)
+        except msgspec.DecodeError as error:
+            raise JournalCorrupt(f"the commands at sequence {self.first_sequence} are unreadable: {error}") from error
+        if len(commands) != self.last_sequence - self.first_sequence + 1:
+            raise JournalCorrupt(f"the batch at sequence {self.first_sequence} holds {len(commands)} commands")
+        return commands
 
 
 class Birth(Struct, frozen=True, kw_only=True):
@@ -149,8 +159,7 @@ _numbers = Layout(">QQQQQQ")
 
 
 def chain_of(previous: bytes, record: Record) -> bytes:
-    """The lengths stand in the header, so that bytes cannot wander from one field to the next. O(bytes), 1 GB a
-    second."""
+    """The lengths stand in the header, so that bytes cannot wander from one field to the next. O(bytes)."""
     digest = blake2b(previous, digest_size=32)
     digest.update(
         _numbers.pack(
@@ -198,8 +207,7 @@ def check_follows(tip: Tip, record: Record) -> None:
 
 
 def require_reaching(journal: JournalReader, sequence: int, seen_by: str) -> None:
-    """SQLite drops a damaged tail in silence, so the end is held against what others have seen. Raises
-    `JournalCorrupt`."""
+    """SQLite drops a damaged tail in silence: hold the end against what others have seen. Raises `JournalCorrupt`."""
     end = journal.tip().sequence
     if end < sequence:
         raise JournalCorrupt(f"the journal ends at sequence {end}, but {seen_by} has seen {sequence}: rows are lost")

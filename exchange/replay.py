@@ -1,0 +1,153 @@
+"""Re-execution: the engine's state is what the journal's commands make of an empty engine.
+
+Every batch is executed again; its events must come out as recorded, byte for byte, and where the row carries a state
+hash the engine must have that one. Anything else means that the engine, its rules or the machine are not what they
+were: the venue does not start on a guess.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from exchange.journal import JournalError, JournalReader, JournalUnavailable, Record, SqliteJournal
+from exchange.protocol import Command, Entry, Event, encode
+
+PROGRESS_COMMANDS = 50_000
+"""Progress is told about each so many commands."""
+
+
+class Machine(Protocol):
+    """What sequencing and re-execution need of `exchange.engine.Engine`: a state that commands alone change."""
+
+    @property
+    def sequence(self) -> int:
+        """Of the last command executed; 0 at birth."""
+        ...
+
+    @property
+    def time_ns(self) -> int: ...
+
+    def advance(self, time_ns: int, sequence: int) -> tuple[Event, ...]:
+        """The implied `advance_time` of a batch, executed before its first command, whose sequence is given."""
+        ...
+
+    def execute(self, command: Command, sequence: int, time_ns: int) -> tuple[Event, ...]: ...
+
+    def next_deadline_ns(self) -> int | None:
+        """When time alone will next change something."""
+        ...
+
+    def state_hash(self) -> bytes: ...
+
+
+M = TypeVar("M", bound=Machine)
+
+
+class ReplayMismatch(Exception):
+    """The command of `sequence` does not lead to what the journal says it led to."""
+
+    def __init__(self, sequence: int, detail: str) -> None:
+        super().__init__(f"re-execution differs from the journal at sequence {sequence}: {detail}")
+        self.sequence = sequence
+
+
+def run_batch(
+    machine: Machine, commands: tuple[Command, ...], first_sequence: int, time_ns: int
+) -> tuple[tuple[Event, ...], ...]:
+    """Execute a batch: time first, whose events stand before the first command's own. One tuple of events a
+    command."""
+    implied = machine.advance(time_ns, first_sequence)
+    execute = machine.execute
+    events = [execute(command, sequence, time_ns) for sequence, command in enumerate(commands, first_sequence)]
+    if implied:
+        events[0] = implied + events[0]
+    return tuple(events)
+
+
+def reexecute(machine: Machine, record: Record) -> Entry:
+    """Execute a recorded batch again and compare. Raises `ReplayMismatch`, `JournalCorrupt`.
+
+    The recorded events are compared as bytes, which costs an encoding and saves a decoding.
+    """
+    commands = record.decoded_commands()
+    try:
+        events = run_batch(machine, commands, record.first_sequence, record.time_ns)
+    except Exception as error:
+        raise ReplayMismatch(machine.sequence + 1, f"the engine failed with {error!r}") from error
+    if encode(events) != record.events:
+        raise _first_difference(record, events)
+    if record.state_hash is not None:
+        found = machine.state_hash()
+        if found != record.state_hash:
+            detail = f"the state's hash is {found.hex()}, {record.state_hash.hex()} is recorded"
+            raise ReplayMismatch(record.last_sequence, detail)
+    return Entry(first_sequence=record.first_sequence, time_ns=record.time_ns, commands=commands, events=events)
+
+
+def _first_difference(record: Record, events: tuple[tuple[Event, ...], ...]) -> ReplayMismatch:
+    recorded = record.entry().events
+    for sequence, (found, wanted) in enumerate(zip(events, recorded, strict=True), record.first_sequence):
+        if encode(found) != encode(wanted):
+            return ReplayMismatch(sequence, f"recorded {_shortened(wanted)}, re-executed {_shortened(found)}")
+    return ReplayMismatch(record.first_sequence, "the events are equal but their encoding has changed")
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 400 else text[:400] + " …"
+
+
+def replay(
+    journal: JournalReader,
+    engine_factory: Callable[[], M],
+    *,
+    on_entry: Callable[[Entry], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> M:
+    """The engine as the journal leaves it. Reads the rows in chunks; decoding, executing and encoding take the time.
+
+    `on_entry` is given each batch, `progress` the sequence reached. Raises `ReplayMismatch`, `JournalError`.
+    """
+    machine = engine_factory()
+    told = 0
+    for record in journal.read(machine.sequence):
+        entry = reexecute(machine, record)
+        if on_entry is not None:
+            on_entry(entry)
+        if progress is not None and record.last_sequence - told >= PROGRESS_COMMANDS:
+            told = record.last_sequence
+            progress(told)
+    return machine
+
+
+def run_replay(
+    journal_path: Path,
+    engine_factory: Callable[[], Machine],
+    report: Callable[[str], Any] = print,
+    progress: Callable[[str], Any] | None = None,
+) -> int:
+    """`exchange replay`: report the last sequence and the state hash. Exit status 0, 1 (found wrong) or 2 (no
+    journal).
+
+    The venue may be running meanwhile; the answer is then true of the moment when the end was reached.
+    """
+    try:
+        journal = SqliteJournal.open_reader(journal_path)
+    except JournalUnavailable as error:
+        report(str(error))
+        return 2
+    except JournalError as error:
+        report(str(error))
+        return 1
+    try:
+        machine = replay(
+            journal, engine_factory, progress=None if progress is None else lambda at: progress(f"at sequence {at}")
+        )
+    except (JournalError, ReplayMismatch) as error:
+        report(str(error))
+        return 1
+    finally:
+        journal.close()
+    report(f"sequence {machine.sequence}")
+    report(f"state {machine.state_hash().hex()}")
+    return 0

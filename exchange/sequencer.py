@@ -1,0 +1,411 @@
+"""The sequencer: gives commands one order and one time, runs them, makes them durable, and only then speaks.
+
+    offer ─► waiting (bounded) ─► a batch: time, engine ─► journal's thread ─► on_committed ─► answers
+                    ▲                                           │
+                    └── what arrives meanwhile is the next batch ◄┘
+
+One batch is under way at a time. It is executed in the event loop and committed in one thread of its own while the
+loop goes on accepting; so the more is asked, the more share a sync of the disk. Between execution and commit the
+engine is ahead of the journal by that batch, for the milliseconds of the commit: who reads the engine awaits
+`settled()` first and reads at once, without another `await` in between. What is then read is committed and true of
+`sequence`.
+
+The venue halts where it would have to guess: the engine fails on a command (its batch never reaches the journal), the
+journal fails on a batch (whether it is durable is unknown), or a reader of committed batches fails (it would go on
+with a gap). From then on nothing is accepted, and nothing may be read from the engine.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from exchange.clock import Clock, ManualClock
+from exchange.journal import Journal, Record, seal
+from exchange.protocol import MAXIMUM_BATCH, Command, Entry
+from exchange.replay import Machine, run_batch
+from matching.messages import AdvanceTime
+from web.ports import Outcome, VenueBusy, VenueHalted
+
+MAXIMUM_WAITING: Final = 16_384
+"""Commands that wait for their batch at most: more are refused as busy before the journal has heard of them."""
+
+BATCH_COMMANDS: Final = 512
+"""A batch takes no more, which bounds how long the event loop executes without looking up; `MAXIMUM_BATCH` is what
+the journal would hold. A sync shared by so many already costs each next to nothing."""
+
+HASH_COMMANDS: Final = 4096
+"""A row carries the state's hash at least each so many commands; so do the first row after a start and the last."""
+
+LONGEST_TIMER_SECONDS: Final = 1.0
+"""Loop timers run on another clock than the venue: after a jump of the machine's time a deadline is at most so
+late."""
+
+_log = logging.getLogger(__name__)
+
+
+class Statistics(Struct):
+    """Totals since the start, for whoever measures."""
+
+    batches: int = 0
+    commands: int = 0
+    refused_busy: int = 0
+    execute_ns: int = 0
+    """Spent in engine, state hash and encoding."""
+    commit_ns: int = 0
+    """From handing a batch to the journal's thread to hearing of it: sync and handover."""
+    last_batch: int = 0
+    last_commit_ns: int = 0
+
+
+class _Waiting(NamedTuple):
+    command: Command | None
+    """None: let time pass, to whatever the batch's time will be."""
+    answer: asyncio.Future[Outcome]
+
+
+class _Batch(NamedTuple):
+    entry: Entry
+    record: Record
+    answers: list[asyncio.Future[Outcome]]
+    handed_ns: int
+
+
+class Sequencer:
+    """Belongs to one event loop, in which it is made and all its methods are called.
+
+    The engine stands where the journal ends (`replay`). `on_committed` is told of each batch in order, after its
+    commit and before its answers; `on_halted` once, of the reason. Both are plain calls in the loop and must be
+    short.
+    """
+
+    def __init__(
+        self,
+        engine: Machine,
+        journal: Journal,
+        clock: Clock,
+        *,
+        maximum_waiting: int = MAXIMUM_WAITING,
+        batch_commands: int = BATCH_COMMANDS,
+    ) -> None:
+        tip = journal.tip()
+        assert engine.sequence == tip.sequence, "the engine has executed what the journal holds"
+        assert engine.time_ns >= tip.time_ns
+        assert 0 < batch_commands <= MAXIMUM_BATCH
+        self.on_committed: list[Callable[[Entry], None]] = []
+        self.on_halted: list[Callable[[str], None]] = []
+        self.statistics = Statistics()
+        self._loop = asyncio.get_running_loop()
+        self._engine = engine
+        self._journal = journal
+        self._clock = clock
+        self._maximum_waiting = maximum_waiting
+        self._batch_commands = batch_commands
+
+        self._waiting: deque[_Waiting] = deque()
+        self._scheduled = False
+        self._under_way: _Batch | None = None
+        self._settling: list[asyncio.Future[None]] = []
+        self._halted: str | None = None
+        self._closing = False
+
+        self._sequence = tip.sequence
+        self._time_ns = tip.time_ns
+        self._chain = tip.chain
+        self._unhashed = HASH_COMMANDS  # so that the first row carries a hash
+        self._deadline_ns = engine.next_deadline_ns()
+        self._timer: asyncio.TimerHandle | None = None
+
+        self._thread = _Committer(journal, self._loop, self._committed)
+        self._thread.start()
+        self._set_timer()
+
+    # -- what everyone asks
+
+    @property
+    def sequence(self) -> int:
+        """The last committed sequence."""
+        return self._sequence
+
+    @property
+    def time_ns(self) -> int:
+        """The venue's time now; at least that of the last batch."""
+        return max(self._clock.now_ns(), self._time_ns)
+
+    @property
+    def halted(self) -> str | None:
+        """Why nothing is accepted any more, or none."""
+        return self._halted
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def offer(self, command: Command) -> asyncio.Future[Outcome]:
+        """Take a command in turn; the answer comes when it is durable. Raises `VenueBusy`, `VenueHalted`; so may the
+        answer.
+
+        Giving up the answer does not take the command back.
+        """
+        return self._enqueue(command)
+
+    async def submit(self, command: Command) -> Outcome:
+        """`offer`, awaited."""
+        return await self._enqueue(command)
+
+    async def settled(self) -> None:
+        """Return when the engine shows committed state alone; at once where no batch is under way. Raises
+        `VenueHalted`.
+
+        Read before awaiting anything else: the next batch may follow.
+        """
+        while self._under_way is not None:
+            settled = self._loop.create_future()
+            self._settling.append(settled)
+            await settled
+        if self._halted is not None:
+            raise VenueHalted(self._halted)
+
+    async def recorded(self, sequence: int) -> Outcome:
+        """What the command of that sequence led to, from the journal. Raises `LookupError`, `JournalError`."""
+        entry = await self._loop.run_in_executor(None, self._journal.entry_of, sequence)
+        return Outcome(sequence, entry.time_ns, entry.events[sequence - entry.first_sequence])
+
+    async def advance(self) -> Outcome:
+        """Let the engine see the time, also where no command comes. Raises as `submit`."""
+        return await self._enqueue(None)
+
+    async def set_clock(self, time_ns: int) -> int:
+        """Move a manual clock, and the engine with it. Raises `ValueError` where the clock is real or would go
+        back."""
+        if not isinstance(self._clock, ManualClock):
+            raise ValueError("the venue's clock is real and cannot be set")
+        if self._halted is not None or self._closing:
+            raise VenueHalted(self._halted or "the venue is closing")
+        self._clock.set(time_ns)
+        return (await self.advance()).time_ns
+
+    async def close(self) -> None:
+        """Take nothing more, finish what waits, put the state's hash on the last row, close the journal."""
+        if not self._closing:
+            self._closing = True
+            if self._timer is not None:
+                self._timer.cancel()
+            while (self._waiting or self._under_way is not None) and self._halted is None:
+                await self._idle()
+            if self._halted is None and 0 < self._unhashed < HASH_COMMANDS:
+                self._unhashed = HASH_COMMANDS
+                self._run([None], [])
+                await self._idle()
+        await self._thread.finished()
+
+    # -- batches
+
+    def _enqueue(self, command: Command | None) -> asyncio.Future[Outcome]:
+        if self._halted is not None:
+            raise VenueHalted(self._halted)
+        if self._closing:
+            raise VenueHalted("the venue is closing")
+        if len(self._waiting) >= self._maximum_waiting:
+            self.statistics.refused_busy += 1
+            raise VenueBusy(self._retry_after_ms())
+        answer: asyncio.Future[Outcome] = self._loop.create_future()
+        self._waiting.append(_Waiting(command, answer))
+        self._schedule()
+        return answer
+
+    def _retry_after_ms(self) -> int:
+        """About as long as what waits will take, from what batches took so far."""
+        done = self.statistics
+        if not done.commands:
+            return 100
+        estimate = len(self._waiting) * (done.execute_ns + done.commit_ns) // done.commands // 1_000_000
+        return min(max(estimate, 10), 5_000)
+
+    def _schedule(self) -> None:
+        """The batch starts in the loop's next turn, so that what arrives in this one is in it."""
+        if not self._scheduled and self._under_way is None:
+            self._scheduled = True
+            self._loop.call_soon(self._run_waiting)
+
+    def _run_waiting(self) -> None:
+        self._scheduled = False
+        if self._halted is not None or self._under_way is not None or not self._waiting:
+            return
+        size = min(len(self._waiting), self._batch_commands)
+        batch = [self._waiting.popleft() for _ in range(size)]
+        self._run([waiting.command for waiting in batch], [waiting.answer for waiting in batch])
+
+    def _run(self, wanted: list[Command | None], answers: list[asyncio.Future[Outcome]]) -> None:
+        """Execute a batch and hand it to the journal."""
+        started_ns = time.perf_counter_ns()
+        time_ns = self.time_ns
+        first = self._sequence + 1
+        commands = tuple(AdvanceTime(time_ns) if command is None else command for command in wanted)
+        try:
+            events = run_batch(self._engine, commands, first, time_ns)
+            self._deadline_ns = self._engine.next_deadline_ns()
+            assert self._deadline_ns is None or self._deadline_ns > time_ns, "a deadline that is reached is done with"
+            self._unhashed += len(commands)
+            hashed = self._unhashed >= HASH_COMMANDS
+            entry = Entry(first_sequence=first, time_ns=time_ns, commands=commands, events=events)
+            record = seal(entry, self._chain, self._engine.state_hash() if hashed else None)
+        except Exception as error:
+            _log.exception("the engine failed in the batch at sequence %d", first)
+            self._halt(f"the engine failed in the batch at sequence {first}: {type(error).__name__}", answers)
+            return
+        if hashed:
+            self._unhashed = 0
+        handed_ns = time.perf_counter_ns()
+        self.statistics.execute_ns += handed_ns - started_ns
+        self._under_way = _Batch(entry, record, answers, handed_ns)
+        self._thread.commit(record)
+
+    def _committed(self, failure: BaseException | None) -> None:
+        """The journal's thread has done with the batch under way. Called in the loop."""
+        batch = self._under_way
+        assert batch is not None
+        if failure is not None:
+            _log.error("the journal failed in the batch at sequence %d: %s", batch.entry.first_sequence, failure)
+            self._halt(f"the journal cannot be written: {failure}", batch.answers)
+            return
+        entry = batch.entry
+        self._under_way = None
+        self._sequence = entry.last_sequence
+        self._time_ns = entry.time_ns
+        self._chain = batch.record.chain
+        self._count(batch)
+        broken: str | None = None
+        for publish in self.on_committed:
+            try:
+                publish(entry)
+            except Exception as error:
+                _log.exception("a reader failed on the batch at sequence %d", entry.first_sequence)
+                broken = f"a reader of committed batches failed at sequence {entry.first_sequence}: {error!r}"
+        for answer, sequence, events in zip(
+            batch.answers, range(entry.first_sequence, entry.last_sequence + 1), entry.events, strict=False
+        ):
+            if not answer.done():
+                answer.set_result(Outcome(sequence, entry.time_ns, events))
+        if broken is not None:
+            self._halt(broken, [])
+            return
+        self._settle()
+        # Whoever waited for settled state is woken before the next batch starts: the loop keeps its order.
+        if self._waiting:
+            self._schedule()
+        if not self._closing:
+            self._set_timer()
+
+    def _count(self, batch: _Batch) -> None:
+        statistics = self.statistics
+        took_ns = time.perf_counter_ns() - batch.handed_ns
+        statistics.batches += 1
+        statistics.commands += len(batch.entry.commands)
+        statistics.commit_ns += took_ns
+        statistics.last_batch = len(batch.entry.commands)
+        statistics.last_commit_ns = took_ns
+
+    def _settle(self) -> None:
+        settling, self._settling = self._settling, []
+        for settled in settling:
+            if not settled.done():
+                settled.set_result(None)
+
+    async def _idle(self) -> None:
+        """Until the batch that is scheduled or under way has gone."""
+        settled = self._loop.create_future()
+        self._settling.append(settled)
+        if self._under_way is None and self._halted is None and self._waiting:
+            self._schedule()
+        elif self._under_way is None:
+            self._settle()
+        await settled
+
+    # -- time
+
+    def _set_timer(self) -> None:
+        """On a real clock one timer stands at the engine's next deadline. O(1)."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._deadline_ns is not None and self._clock.mode == "real":
+            delay = max(0.0, (self._deadline_ns - self._clock.now_ns()) / 1e9)
+            self._timer = self._loop.call_later(min(delay, LONGEST_TIMER_SECONDS), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._halted is not None or self._closing or self._under_way is not None or self._waiting:
+            return  # a batch advances time itself, and sets the timer anew
+        assert self._deadline_ns is not None
+        if self._deadline_ns > self._clock.now_ns():
+            self._set_timer()
+        else:
+            self._run([None], [])
+
+    # -- the end of it
+
+    def _halt(self, reason: str, answers: list[asyncio.Future[Outcome]]) -> None:
+        self._halted = reason
+        self._under_way = None
+        if self._timer is not None:
+            self._timer.cancel()
+        unanswered = answers + [waiting.answer for waiting in self._waiting]
+        self._waiting.clear()
+        for answer in unanswered:
+            if not answer.done():
+                answer.set_exception(VenueHalted(reason))
+                answer.exception()  # seen: an answer that nobody awaits is no second complaint
+        self._settle()
+        _log.critical("the venue has halted: %s", reason)
+        for tell in self.on_halted:
+            tell(reason)
+
+
+class _Committer(Thread):
+    """The one thread that writes the journal: a long-lived one costs a third of a pool's handover."""
+
+    def __init__(
+        self, journal: Journal, loop: asyncio.AbstractEventLoop, committed: Callable[[BaseException | None], None]
+    ) -> None:
+        super().__init__(name="journal", daemon=True)
+        self._journal = journal
+        self._loop = loop
+        self._told = committed
+        self._records: SimpleQueue[Record | None] = SimpleQueue()
+        self._finished: asyncio.Future[None] = loop.create_future()
+        self._asked_to_finish = False
+
+    def commit(self, record: Record) -> None:
+        self._records.put(record)
+
+    async def finished(self) -> None:
+        """Close the journal and end, after what was handed over."""
+        if not self._asked_to_finish:
+            self._asked_to_finish = True
+            self._records.put(None)
+        await asyncio.shield(self._finished)
+        self.join()
+
+    def run(self) -> None:
+        while (record := self._records.get()) is not None:
+            failure: BaseException | None = None
+            try:
+                self._journal.append(record)
+            except BaseException as error:
+                failure = error
+            self._loop.call_soon_threadsafe(self._told, failure)
+        try:
+            self._journal.close()
+        finally:
+            self._loop.call_soon_threadsafe(self._finished.set_result, None)
