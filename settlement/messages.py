@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from matching.messages import Kind, SelfTrade, Side, TimeInForce
+from matching.messages import Integer, Kind, SelfTrade, Side, TimeInForce, TimeNs
 
 Role = Literal["trader", "grower", "warehouse", "analyst", "operator"]
 Grade = Literal["E", "1", "2"]
@@ -35,7 +35,11 @@ CASH = "CNY"
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """What all messages share: immutable, named fields, no unknown ones."""
+    """What all messages share: immutable, named fields, no unknown ones.
+
+    What every order or trade brings may be made by position too: naming each field takes the interpreter seven times
+    as long.
+    """
 
 
 # --- values that messages carry -------------------------------------------------------------------
@@ -58,7 +62,7 @@ class Warehouse(Message, frozen=True, kw_only=True):
     name_en: Text
 
 
-class Receipt(Message, frozen=True, kw_only=True):
+class Receipt(Message, frozen=True, kw_only=False):
     """A warehouse receipt (GB/T 30332-2024) as it stands: title to `weight_g` of one lot in one warehouse.
 
     `reserved_g` belongs to offers in the book and is 1,000 g for each of their kilograms. A fill splits a receipt:
@@ -68,20 +72,20 @@ class Receipt(Message, frozen=True, kw_only=True):
 
     receipt_id: int
     lot_id: int
-    parent_receipt_id: int | None = None
     participant_id: int
     symbol: str
     warehouse: str
     weight_g: int
-    reserved_g: int = 0
-    state: ReceiptState = "issued"
     harvest_date: CivilDate
     issued_ns: int
     expires_ns: int
+    parent_receipt_id: int | None = None
+    reserved_g: int = 0
+    state: ReceiptState = "issued"
     issued_by: int = 0
 
 
-class Transfer(Message, frozen=True, kw_only=True):
+class Transfer(Message, frozen=True, kw_only=False):
     """One posting of the double-entry ledger: `amount` of `asset` leaves the debit account and reaches the credit
     account.
 
@@ -223,24 +227,24 @@ class EnterOrder(Message, frozen=True, kw_only=True, tag="enter_order"):
     """An order as a participant sends it: matching's `place_order` less the `order_id`, which the engine gives.
 
     `lots` (sells only) are the receipts to be delivered, in that order; null: oldest harvest first, then receipt
-    number. Quantities and prices are not limited here: the market refuses them with its own reasons.
+    number. Whether a quantity or a price makes sense is not looked at here: the market refuses with its own reasons.
     """
 
     participant_id: PositiveInteger
     client_order_id: ClientOrderId
     symbol: str
     side: Side
-    quantity: int
+    quantity: Integer
     kind: Kind = "limit"
-    price: int | None = None
-    stop_price: int | None = None
+    price: Integer | None = None
+    stop_price: Integer | None = None
     time_in_force: TimeInForce = "gtc"
-    expires_ns: int | None = None
-    display_quantity: int | None = None
-    minimum_quantity: int | None = None
+    expires_ns: TimeNs | None = None
+    display_quantity: Integer | None = None
+    minimum_quantity: Integer | None = None
     post_only: bool = False
     self_trade: SelfTrade = "cancel_resting"
-    lots: tuple[int, ...] | None = None
+    lots: tuple[Integer, ...] | None = None
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -285,24 +289,29 @@ class LotChanged(Message, frozen=True, kw_only=True, tag="lot_changed"):
     lot: Lot
 
 
-class ReceiptChanged(Message, frozen=True, kw_only=True, tag="receipt_changed"):
+class ReceiptChanged(Message, frozen=True, kw_only=False, tag="receipt_changed"):
     """The receipt as it stands after the command, and what happened to it. Reservations alone do not send it."""
 
     cause: ReceiptCause
     receipt: Receipt
 
 
-class LedgerPosted(Message, frozen=True, kw_only=True, tag="ledger_posted"):
-    """Linked transfers: all of them or none. `reference_id` is the trade, lot or receipt that caused them."""
+class LedgerPosted(Message, frozen=True, kw_only=False, tag="ledger_posted"):
+    """Linked transfers: all of them or none.
+
+    `reference_id` is the trade, the lot or the receipt that caused them; deposits count 1, 2, 3 ….
+    """
 
     cause: Literal["deposit", "trade", "intake", "load_out"]
     reference_id: int
     transfers: tuple[Transfer, ...]
 
 
-class BalanceChanged(Message, frozen=True, kw_only=True, tag="balance_changed"):
-    """A participant's holding of an asset (`CNY` in fen, or a symbol in grams) at the end of the command that touched
-    it.
+class BalanceChanged(Message, frozen=True, kw_only=False, tag="balance_changed"):
+    """A participant's holding of an asset (`CNY` in fen, or a symbol in grams) after the command that touched it.
+
+    `total` is what the ledger says is his. `reserved` is the part of it that he cannot spend or offer: what his orders
+    hold, and the goods on receipts that are ordered out or expired.
     """
 
     participant_id: int
@@ -311,14 +320,14 @@ class BalanceChanged(Message, frozen=True, kw_only=True, tag="balance_changed"):
     reserved: int
 
 
-class LotsDelivered(Message, frozen=True, kw_only=True, tag="lots_delivered"):
+class LotsDelivered(Message, frozen=True, kw_only=False, tag="lots_delivered"):
     """The seller's receipts that a trade consumed: `(receipt_id, kilograms)` in the order of the reservation."""
 
     trade_id: int
     lots: tuple[tuple[int, int], ...]
 
 
-class TradeSettled(Message, frozen=True, kw_only=True, tag="trade_settled"):
+class TradeSettled(Message, frozen=True, kw_only=False, tag="trade_settled"):
     """Delivery against payment of one trade: cash, fees and title moved together in the `ledger_posted` beside it.
 
     `lots` are `(seller's receipt_id, buyer's new receipt_id, kilograms)`. `amount_fen` is price times quantity, paid
@@ -340,7 +349,7 @@ class TradeSettled(Message, frozen=True, kw_only=True, tag="trade_settled"):
     lots: tuple[tuple[int, int, int], ...]
 
 
-class ExecutionReport(Message, frozen=True, kw_only=True, tag="execution_report"):
+class ExecutionReport(Message, frozen=True, kw_only=False, tag="execution_report"):
     """An order as it stands after the command named by `sequence`: sent once, last, for each order that the command
     touched.
 

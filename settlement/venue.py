@@ -1,0 +1,46 @@
+"""What a venue is configured with unless it chooses otherwise (DOMAIN: Suixi county, Zhanjiang)."""
+
+from typing import Final
+
+from settlement.messages import ConfigureVenue, Variety, Warehouse
+
+FEE_RATE_PPM: Final = 500
+"""0.05 % of the trade's value, each side: the platform rule in force since 2020-09-01 (DOMAIN)."""
+
+FEE_MINIMUM_FEN: Final = 0
+
+WAREHOUSES: Final = (
+    Warehouse(code="SX1", name_zh="遂溪一号库", name_en="Suixi No. 1"),
+    Warehouse(code="SX2", name_zh="遂溪二号库", name_en="Suixi No. 2"),
+)
+"""The county's two cold-storage distribution centres."""
+
+VARIETIES: Final = (
+    Variety(code="BXJ", name_zh="巴西蕉", name_en="Brazil", green_life_days=28),
+    Variety(code="WLS", name_zh="威廉斯", name_en="Williams", green_life_days=28),
+    Variety(code="GJ", name_zh="桂蕉", name_en="Guijiao", green_life_days=28),
+    Variety(code="NTH", name_zh="南天黄", name_en="Nantianhuang", green_life_days=28),
+    Variety(code="BDJ", name_zh="宝岛蕉", name_en="Baodao", green_life_days=28),
+    Variety(code="FJ", name_zh="粉蕉", name_en="Pisang Awak", green_life_days=21),
+    Variety(code="HDJ", name_zh="皇帝蕉", name_en="Lady Finger", green_life_days=14),
+)
+"""Two to four weeks for all (DOMAIN); which variety keeps how long is the venue's choice, Cavendish longest."""
+
+DEFAULT_VENUE: Final = ConfigureVenue(
+    profile="open",
+    fee_rate_ppm=FEE_RATE_PPM,
+    fee_minimum_fen=FEE_MINIMUM_FEN,
+    warehouses=WAREHOUSES,
+    varieties=VARIETIES,
+)
+
+
+def refuse_venue(command: ConfigureVenue) -> tuple[str, str] | None:
+    """(reason, field) of the first list that names a code twice, or None."""
+    for field, codes in (
+        ("warehouses", [warehouse.code for warehouse in command.warehouses]),
+        ("varieties", [variety.code for variety in command.varieties]),
+    ):
+        if len(dict.fromkeys(codes)) != len(codes):
+            return f"invalid_{field}", field
+    return None
