@@ -4,21 +4,20 @@ Lists are pages of at most `limit` items. `Page.next` is an opaque text that ask
 page; a page costs O(log rows + limit), however deep it lies. A cursor that no page gave raises `InvalidCursor`.
 """
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from marketdata import tables
+from marketdata.messages import CandleRow, Interval
 from matching.messages import Phase, Side
 
 T = TypeVar("T")
 
 MAXIMUM_LIMIT = 1000
 DEFAULT_LIMIT = 100
-
-Interval = Literal["1m", "5m", "15m", "1h", "1d", "1w"]
 
 
 class Page(Struct, Generic[T], frozen=True):
@@ -39,18 +38,6 @@ class Trade(Struct, frozen=True, kw_only=True):
     time_ns: int
     sequence: int
     busted: bool
-
-
-class Candle(Struct, frozen=True, array_like=True):
-    """`[start_ns, open, high, low, close, volume]`, as the feed has it, and the turnover in fen."""
-
-    start_ns: int
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    turnover_fen: int
 
 
 class Instrument(Struct, frozen=True, kw_only=True):
@@ -108,14 +95,13 @@ def candles(
     to_ns: int | None = None,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
-) -> Page[Candle]:
+) -> Page[CandleRow]:
     """Candles that start in `[from_ns, to_ns)`, ascending: the newest `limit` of them; `next` asks for the older
     ones."""
     assert 1 <= limit <= MAXIMUM_LIMIT
     table = tables.candles
-    columns = [table.c[name] for name in Candle.__struct_fields__]
     query = (
-        select(*columns)
+        select(table.c.start_ns, table.c.open, table.c.high, table.c.low, table.c.close, table.c.volume)
         .where(table.c.symbol == symbol, table.c.interval == interval)
         .order_by(table.c.start_ns.desc())
         .limit(limit + 1)
@@ -127,8 +113,8 @@ def candles(
     if cursor is not None:
         query = query.where(table.c.start_ns < _integer(cursor))
     rows = connection.execute(query).all()
-    items = [Candle(*row) for row in rows[:limit]]
-    following = str(items[-1].start_ns) if len(rows) > limit else None
+    items: list[CandleRow] = [row._tuple() for row in rows[:limit]]
+    following = str(items[-1][0]) if len(rows) > limit else None
     return Page(items[::-1], following)
 
 

@@ -103,7 +103,7 @@ def orders(
     if participant_id is not None:
         query = query.where(table.c.participant_id == participant_id)
     if symbol is not None:
-        query = query.where(table.c.symbol == symbol)
+        query = query.where(table.c.symbol == tables.storable(symbol))
     if status == "live":
         query = query.where(table.c.status.in_(LIVE_ORDERS))
     elif status == "ended":
@@ -125,7 +125,7 @@ def order_by_client_id(connection: Connection, participant_id: int, client_order
     table = tables.orders
     query = (
         select(table)
-        .where(table.c.participant_id == participant_id, table.c.client_order_id == client_order_id)
+        .where(table.c.participant_id == participant_id, table.c.client_order_id == tables.storable(client_order_id))
         .order_by(table.c.order_id.desc())
         .limit(1)
     )
@@ -149,7 +149,7 @@ def fills(
     if order_id is not None:
         query = query.where(table.c.order_id == order_id)
     if symbol is not None:
-        query = query.where(table.c.symbol == symbol)
+        query = query.where(table.c.symbol == tables.storable(symbol))
     if cursor is not None:
         number, _, side = cursor.partition("-")
         if side not in ("buy", "sell"):
@@ -204,7 +204,7 @@ def ledger_of_account(
     table = tables.transfers
     conditions: list[ColumnElement[bool]] = []
     if asset is not None:
-        conditions.append(table.c.asset == asset)
+        conditions.append(table.c.asset == tables.storable(asset))
     if cursor is not None:
         conditions.append(table.c.transfer_id < _integer(cursor))
     newest = table.c.transfer_id.desc()
@@ -270,9 +270,9 @@ def receipts(
     if state == "live":
         query = query.where(table.c.state.not_in(ENDED_RECEIPTS))
     if warehouse is not None:
-        query = query.where(table.c.warehouse == warehouse)
+        query = query.where(table.c.warehouse == tables.storable(warehouse))
     if symbol is not None:
-        query = query.where(table.c.symbol == symbol)
+        query = query.where(table.c.symbol == tables.storable(symbol))
     if lot_id is not None:
         query = query.where(table.c.lot_id == lot_id)
     return _page(connection, query, table.c.receipt_id, cursor, limit, Receipt)
@@ -299,7 +299,7 @@ def lots(
     if status is not None:
         query = query.where(table.c.status == status)
     if warehouse is not None:
-        query = query.where(table.c.warehouse == warehouse)
+        query = query.where(table.c.warehouse == tables.storable(warehouse))
     return _page(connection, query, table.c.lot_id, cursor, limit, Lot)
 
 
@@ -326,7 +326,7 @@ def participant(connection: Connection, participant_id: int) -> ParticipantRegis
 
 def participant_by_name(connection: Connection, name: str) -> ParticipantRegistered | None:
     table = tables.participants
-    return _one(connection, select(table).where(table.c.name == name), ParticipantRegistered)
+    return _one(connection, select(table).where(table.c.name == tables.storable(name)), ParticipantRegistered)
 
 
 def venue(connection: Connection) -> ConfigureVenue | None:

@@ -20,6 +20,12 @@ metadata = MetaData(
 )
 
 
+def storable(text: str) -> str:
+    """PostgreSQL keeps no NUL in a text; the mark of an unreadable character stands for it, in rows and in
+    questions."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
+
+
 def _id(name: str) -> Column[int]:
     """A key that the engine gives: never counted by the database."""
     return Column(name, BigInteger, primary_key=True, autoincrement=False)

@@ -1,0 +1,238 @@
+"""The database that views are kept in: SQLite in the data folder, or PostgreSQL by its URL; connections and schema.
+
+What can go wrong is a `DatabaseProblem` whose text is one line that says what to do:
+
+    DatabaseProblem
+      DatabaseUnreachable   no such server, folder, driver or right; or not a database
+      ForeignDatabase       it holds tables of the same names that this program did not make
+      UnknownRevision       its schema is of a newer release
+
+On SQLite a writer begins with `BEGIN IMMEDIATE`, so that it waits for another writer at the start and not in the
+middle where it could only fail, and so that schema changes are rolled back whole. A reader begins deferred: in WAL
+mode it sees one snapshot and neither waits for a writer nor holds one up. On PostgreSQL a reader's transaction is
+`REPEATABLE READ`, for the same one snapshot: what it reads is true of the cursor that it reads beside it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, event, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+import migrations
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+BUSY_SECONDS = 10
+"""How long a SQLite writer waits for another; a projection's transaction is some tens of milliseconds."""
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 10
+"""PostgreSQL ends a reader's statement after this long."""
+
+UPGRADE_LOCK = 0x62616E616E61
+"""PostgreSQL's advisory lock under which one process at a time changes the schema."""
+
+
+class DatabaseProblem(Exception):
+    """What the operator must know and can do, in one line."""
+
+
+class DatabaseUnreachable(DatabaseProblem):
+    """There is no usable database at the URL."""
+
+
+class ForeignDatabase(DatabaseProblem):
+    """The database is used for something else."""
+
+
+class UnknownRevision(DatabaseProblem):
+    """The database was changed by a newer release."""
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever its name holds."""
+    return URL.create("sqlite+pysqlite", database=str(path)).render_as_string()
+
+
+def connect(url: str, *, read_only: bool = False, rebuildable: bool = False) -> Engine:
+    """An engine for the URL. It opens no connection yet: `reach` or the first use does.
+
+    `rebuildable` is for what can be written again after a loss of power, a projection whose cursor goes back with its
+    rows: commits then do not wait for the disk. Raises `DatabaseUnreachable` where the URL or its driver is no use.
+    """
+    parsed = _parse(url)
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed, read_only=read_only, rebuildable=rebuildable)
+        return _postgresql(parsed, read_only=read_only, rebuildable=rebuildable)
+    except ModuleNotFoundError as error:
+        raise DatabaseUnreachable(
+            f"the driver {error.name} is not installed: install banana-exchange[postgres], or leave out "
+            "EXCHANGE_DATABASE_URL to use SQLite"
+        ) from error
+
+
+def reach(engine: Engine) -> None:
+    """Open a connection and close it. Raises `DatabaseUnreachable`."""
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except DBAPIError as error:
+        raise unreachable(engine.url, error) from error
+
+
+def unreachable(url: URL, error: DBAPIError) -> DatabaseUnreachable:
+    """The problem told in one line, without the password."""
+    lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    shown = url.render_as_string(hide_password=True)
+    advice = (
+        "check the folder, its rights and free space"
+        if url.get_backend_name() == "sqlite"
+        else "start the server or correct EXCHANGE_DATABASE_URL"
+    )
+    return DatabaseUnreachable(f"cannot use the database {shown}: {lines[0]}: {advice}")
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to this release's, in one transaction: an empty database is filled, a current one left alone.
+
+    Raises `DatabaseUnreachable`, `ForeignDatabase`, `UnknownRevision`.
+    """
+    _with_schema(url, _to_head)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema back to `revision` (`base`: to nothing), in one transaction. Raises as `upgrade`."""
+
+    def back(config: "Config", connection: Connection) -> None:
+        from alembic import command
+
+        _check_revision(config, connection)
+        command.downgrade(config, revision)
+
+    _with_schema(url, back)
+
+
+def _to_head(config: "Config", connection: Connection) -> None:
+    from alembic import command
+
+    _check_revision(config, connection)
+    command.upgrade(config, "head")
+
+
+def _with_schema(url: str, work: Callable[["Config", Connection], None]) -> None:
+    """Run `work` in one transaction that no other process changes the schema in."""
+    # Imported here: alembic takes a tenth of a second, and only the start of a venue needs it.
+    from alembic.config import Config
+
+    config = Config()
+    # By the package's place, not by pyproject: an installed wheel has none. ConfigParser would read `%` as its own.
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+            config.attributes["connection"] = connection
+            work(config, connection)
+    except DBAPIError as error:
+        raise unreachable(engine.url, error) from error
+    finally:
+        engine.dispose()
+
+
+def _check_revision(config: "Config", connection: Connection) -> None:
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    present = MigrationContext.configure(connection).get_current_heads()
+    for revision in present:
+        if revision not in known:
+            raise UnknownRevision(
+                f"the database is at revision {revision}, which this release does not know: run the newer release "
+                "that made it, or choose another database by EXCHANGE_DATABASE_URL"
+            )
+    if not present:
+        ours = {table.name for metadata in _metadata() for table in metadata.sorted_tables}
+        strangers = sorted(ours & set(sqlalchemy.inspect(connection).get_table_names()))
+        if strangers:
+            raise ForeignDatabase(
+                f"the database has a table {strangers[0]} that the exchange did not make: choose an empty database "
+                "by EXCHANGE_DATABASE_URL"
+            )
+
+
+def _metadata() -> list[sqlalchemy.MetaData]:
+    from exchange.projector import all_metadata
+
+    return all_metadata()
+
+
+def _parse(url: str) -> URL:
+    """Raises `DatabaseUnreachable` for what is no URL of a database that we know."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+        name = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise DatabaseUnreachable(
+            "the database's URL cannot be read: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME"
+        ) from error
+    if name == "postgres":
+        parsed, name = parsed.set(drivername="postgresql"), "postgresql"
+    if name == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if name != "sqlite":
+        raise DatabaseUnreachable(f"{name} is no database of the exchange: use sqlite:///FILE or postgresql://…")
+    if parsed.database in (None, "", ":memory:"):
+        raise DatabaseUnreachable("a database in memory cannot be shared with the follower: use sqlite:///FILE")
+    return parsed.set(drivername="sqlite+pysqlite")
+
+
+def _sqlite(url: URL, *, read_only: bool, rebuildable: bool) -> Engine:
+    engine = sqlalchemy.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN comes too late for schema changes and for reads.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA synchronous = {'NORMAL' if rebuildable else 'FULL'}")
+        if read_only:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL, *, read_only: bool, rebuildable: bool) -> Engine:
+    options = ["-c timezone=UTC"]
+    if read_only:
+        options.append(f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_SECONDS}s")
+    if rebuildable:
+        options.append("-c synchronous_commit=off")
+    return sqlalchemy.create_engine(
+        url,
+        isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "options": " ".join(options),
+            "application_name": "banana-exchange",
+            # A server that has vanished without a word is noticed in ten seconds, not in two hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+        },
+    )

@@ -1,0 +1,175 @@
+"""The projector: journal rows become rows of the database, and the cursor that says how far moves in the same
+transaction.
+
+So each event is applied once, whatever crashes between: after a failure the cursor is read again, and it went on with
+the rows or stayed with them. The cursor also carries the journal's identity and the chain of the last batch, so that
+a database is never continued from another journal than the one that it was built from.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+import marketdata.projection
+import marketdata.tables
+import settlement.projection
+import settlement.tables
+import web.tables
+from exchange.journal import Record, SqliteJournalReader
+
+MAXIMUM_COMMANDS = 1024
+MAXIMUM_BYTES = 1024 * 1024
+"""A transaction ends with the batch that reaches either: it is short beside a person's patience, and others may
+write."""
+
+metadata = MetaData(naming_convention=settlement.tables.metadata.naming_convention)
+
+projection = Table(
+    "projection",
+    metadata,
+    Column("one", BigInteger, primary_key=True, autoincrement=False),
+    Column("venue_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("chain", LargeBinary(32), nullable=False),
+)
+"""One row: the last batch that the database holds."""
+
+
+def all_metadata() -> list[MetaData]:
+    """All tables of the database, whoever they belong to: what a migration is compared with."""
+    return [settlement.tables.metadata, marketdata.tables.metadata, web.tables.metadata, metadata]
+
+
+class Cursor(Struct, frozen=True):
+    """How far the database has followed, and whom: `sequence` 0 is the journal's birth."""
+
+    venue_id: str
+    sequence: int
+    time_ns: int
+    chain: bytes
+
+
+class ForeignJournal(Exception):
+    """The database and the journal do not belong together, or the journal has lost rows; one line that says what to
+    do."""
+
+
+class CursorMoved(Exception):
+    """Another follower writes to the same database."""
+
+
+def cursor(connection: Connection) -> Cursor | None:
+    """The cursor, or none while nothing was ever projected."""
+    columns = (projection.c.venue_id, projection.c.sequence, projection.c.time_ns, projection.c.chain)
+    row = connection.execute(select(*columns)).first()
+    return None if row is None else Cursor(*row)
+
+
+def projected_sequence(connection: Connection) -> int:
+    """The last sequence that the database holds, 0 at first: what a query in the same transaction is true of."""
+    return connection.execute(select(projection.c.sequence)).scalar_one_or_none() or 0
+
+
+class Projector:
+    """Carries a journal into a database, a bounded transaction at a time."""
+
+    def __init__(self, engine: Engine, journal: SqliteJournalReader) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._at: Cursor | None = None
+
+    @property
+    def sequence(self) -> int:
+        """How far it got, as far as this object knows."""
+        return 0 if self._at is None else self._at.sequence
+
+    def start(self) -> Cursor:
+        """Read the cursor, or make one, and hold it against the journal. Raises `ForeignJournal`.
+
+        To be called first, and again after any failure: what the failed transaction did is known only then.
+        """
+        birth = self._journal.birth()
+        with self._engine.begin() as connection:
+            at = cursor(connection)
+            if at is None:
+                at = Cursor(birth.venue_id, 0, 0, birth.chain())
+                connection.execute(insert(projection), {"one": 1, **_columns(at)})
+        check_cursor(at, self._journal)
+        self._at = at
+        return at
+
+    def advance(self) -> Iterator[int]:
+        """Project what the journal holds beyond the cursor; yields the sequence reached after each transaction.
+
+        Raises `sqlalchemy.exc.DBAPIError`, `JournalError`, `CursorMoved`; then the rows of the last transaction are
+        unwritten or written whole, and `start` finds out which.
+        """
+        assert self._at is not None, "started"
+        records: list[Record] = []
+        commands = size = 0
+        for record in self._journal.read(self._at.sequence):
+            records.append(record)
+            commands += record.last_sequence - record.first_sequence + 1
+            size += len(record.commands) + len(record.events)
+            if commands >= MAXIMUM_COMMANDS or size >= MAXIMUM_BYTES:
+                yield self._project(records)
+                records, commands, size = [], 0, 0
+        if records:
+            yield self._project(records)
+
+    def _project(self, records: Sequence[Record]) -> int:
+        before = self._at
+        assert before is not None
+        assert records[0].first_sequence == before.sequence + 1
+        # Decoded before the transaction begins: it holds up other writers for no longer than its statements take.
+        entries = [record.entry() for record in records]
+        last = records[-1]
+        after = Cursor(before.venue_id, last.last_sequence, last.time_ns, last.chain)
+        with self._engine.begin() as connection:
+            # The cursor first: on PostgreSQL its row is the lock that a second follower waits at, and then fails.
+            moved = connection.execute(
+                update(projection).where(projection.c.sequence == before.sequence).values(**_columns(after))
+            )
+            if moved.rowcount != 1:
+                raise CursorMoved("another follower writes to this database: each venue needs one of its own")
+            settlement.projection.project(connection, entries)
+            marketdata.projection.project(connection, entries)
+        self._at = after
+        return after.sequence
+
+
+def check_cursor(at: Cursor, journal: SqliteJournalReader) -> None:
+    """Raises `ForeignJournal` unless the journal holds the very batch that the database holds last."""
+    remedy = "name another database, or move this one away: it is built again from the journal"
+    if at.venue_id != journal.birth().venue_id:
+        raise ForeignJournal(f"the database was built from the journal of another venue: {remedy}")
+    end = journal.tip().sequence
+    if end < at.sequence:
+        raise ForeignJournal(
+            f"the journal ends at sequence {end}, but the database has seen {at.sequence}: "
+            "rows of the journal are lost; restore the journal from a copy that reaches that far"
+        )
+    if at.sequence > 0:
+        record = journal.record_of(at.sequence)
+        if record.last_sequence != at.sequence or record.chain != at.chain:
+            raise ForeignJournal(
+                f"the database was built from a journal that differs at sequence {at.sequence}: {remedy}"
+            )
+
+
+def _columns(at: Cursor) -> dict[str, object]:
+    return {"venue_id": at.venue_id, "sequence": at.sequence, "time_ns": at.time_ns, "chain": at.chain}
