@@ -1,0 +1,159 @@
+"""The fast market and the slow oracle are given the same commands: every event and the whole book must agree."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching import Market
+from matching.messages import Command, OrderRejected, PlaceOrder, TradeExecuted
+from tests.oracle import Oracle
+from tests.strategies import SYMBOLS, Writer, from_hypothesis, from_seed
+
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+REFUSALS = ("OrderRejected", "CancelRejected", "AmendRejected", "CommandRejected")
+
+
+class Pair:
+    """A market and its oracle, kept in step."""
+
+    def __init__(self) -> None:
+        self.market = Market()
+        self.oracle = Oracle()
+        self.tape: list[Command] = []
+
+    def step(self, command: Command) -> None:
+        """Apply the command to both, and compare everything that can be seen."""
+        self.tape.append(command)
+        market, oracle = self.market, self.oracle
+        before = market.snapshot()
+        reason = market.check(command)
+        assert reason == oracle.check(command)
+        fills = market.walk(command) if isinstance(command, PlaceOrder) else []
+        assert market.snapshot() == before, "check and walk have no effect"
+        events = market.apply(command)
+        assert events == oracle.apply(command)
+        refused = [event for event in events if type(event).__name__ in REFUSALS]
+        assert [event.reason for event in refused] == ([reason] if reason else [])
+        if refused:
+            assert len(events) == 1
+            assert market.snapshot() == before, "a refusal changes nothing"
+        if isinstance(command, PlaceOrder) and reason is None:
+            # Later trades of the same command are those of stops that it triggered.
+            mine = [
+                (event.price, event.quantity)
+                for event in events
+                if isinstance(event, TradeExecuted)
+                and command.order_id == (event.buy_order_id if command.side == "buy" else event.sell_order_id)
+                and event.aggressor_side == command.side
+            ]
+            assert fills == mine
+        self.compare()
+
+    def compare(self) -> None:
+        market, oracle = self.market, self.oracle
+        market.audit()
+        assert market.symbols() == list(oracle.listed)
+        for symbol, listed in oracle.listed.items():
+            view = market.instrument(symbol)
+            assert view is not None
+            assert (view.phase, view.last_price) == (listed.phase, listed.last)
+            for side in ("buy", "sell"):
+                levels = oracle.levels(symbol, side)
+                assert market.levels(symbol, side) == levels
+                assert market.best(symbol, side) == (levels[0] if levels else None)
+                assert [order.order_id for order in market.queue(symbol, side)] == [
+                    order.id for order in oracle.book(symbol, side)
+                ]
+            collected = [o for o in oracle.live if o.placed.symbol == symbol and o.where in ("book", "market")]
+            buyers = [o for o in collected if o.buys]
+            sellers = [o for o in collected if not o.buys]
+            assert market.indicative(symbol) == oracle.auction_price(listed, buyers, sellers)
+        assert [
+            (
+                view.order_id,
+                view.participant_id,
+                view.symbol,
+                view.side,
+                view.price,
+                view.quantity,
+                view.filled,
+                view.remaining,
+                view.displayed,
+                view.state,
+                view.display_quantity,
+            )
+            for view in market.orders()
+        ] == oracle.state()
+        dated = [order.placed.expires_ns for order in oracle.live if order.placed.expires_ns is not None]
+        assert market.next_deadline_ns() == min(dated, default=None)
+
+
+def opened(writer: Writer) -> Iterator[Command]:
+    for symbol in SYMBOLS:
+        yield writer.opening(symbol)
+
+
+def run(writer: Writer, length: int, restore_at: int) -> Pair:
+    """A whole tape; in the middle the market is replaced by what its own snapshot restores."""
+    pair = Pair()
+    for command in opened(writer):
+        pair.step(command)
+    for number in range(length):
+        if number == restore_at:
+            state = pair.market.snapshot()
+            pair.market = Market.restore(state)
+            assert pair.market.snapshot() == state
+        pair.step(writer.command(pair.market))
+    return pair
+
+
+@pytest.mark.parametrize("seed", range(2_000 if SOAK else 100))
+def test_market_and_oracle_agree_on_seeded_tapes(seed: int) -> None:
+    run(from_seed(seed), length=200, restore_at=100)
+
+
+@given(st.data())
+@settings(settings.get_profile("soak" if SOAK else "matching"))
+def test_market_and_oracle_agree_on_whatever_hypothesis_thinks_of(data: st.DataObject) -> None:
+    writer = from_hypothesis(data.draw)
+    length = data.draw(st.integers(5, 40))
+    run(writer, length, restore_at=length // 2)
+
+
+def test_the_tapes_reach_every_event_and_every_reason() -> None:
+    """What the tapes never reach they cannot prove: every type of event and every reason occurs in them."""
+    seen: set[str] = set()
+    for seed in range(100):
+        writer = from_seed(seed)
+        market = Market()
+        for command in opened(writer):
+            market.apply(command)
+        for _ in range(200):
+            for event in market.apply(writer.command(market)):
+                seen.add(type(event).__name__)
+                reason = getattr(event, "reason", None)
+                if reason is not None:
+                    seen.add(f"{'rejected' if isinstance(event, OrderRejected) else type(event).__name__} {reason}")
+    wanted = {
+        "InstrumentDefined", "OrderAccepted", "OrderRejected", "CancelRejected", "AmendRejected", "CommandRejected",
+        "TradeExecuted", "OrderCancelled", "OrderAmended", "StopTriggered", "SelfTradePrevented", "PhaseChanged",
+        "AuctionUncrossed",
+        *(f"OrderCancelled {reason}" for reason in (
+            "requested", "mass_cancel", "immediate_or_cancel", "fill_or_kill", "minimum_quantity", "no_liquidity",
+            "protection", "collar", "self_trade", "expired", "amended_below_filled", "post_only", "halted", "redefined",
+        )),
+        *(f"rejected {reason}" for reason in (
+            "unknown_symbol", "duplicate_order_id", "wrong_phase", "invalid_quantity", "invalid_price",
+            "invalid_stop_price", "invalid_expires_ns", "invalid_display_quantity",
+            "invalid_minimum_quantity", "invalid_post_only", "outside_band", "stop_reached", "would_trade",
+        )),
+        *(f"AmendRejected {reason}" for reason in (
+            "unknown_order", "wrong_phase", "invalid_quantity", "invalid_price", "invalid_display_quantity",
+            "outside_band", "would_trade",
+        )),
+        *(f"CommandRejected {reason}" for reason in ("unknown_symbol", "wrong_phase", "invalid_time_ns", "wrong_mode")),
+    }  # fmt: skip
+    assert wanted - seen == set()
