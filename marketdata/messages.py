@@ -1,18 +1,51 @@
-"""What the feed is told (`MarketEvent`), and what it tells (`marketdata/feed.py` frames it).
+"""What the feed is told (`MarketEvent`), what its readers ask (operations), and what they are told (answers and data
+messages).
 
 The feed learns the market from matching's own events and from `OrderOnBook`, which the roof derives from execution
 reports, so that market data knows neither money nor people.
+
+Prices are integers in fen per kilogram, quantities in kilograms, turnover in fen, time in nanoseconds since 1970 UTC.
 """
 
-from msgspec import Struct
+import re
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from matching.messages import (
     AuctionUncrossed,
     InstrumentDefined,
+    Integer,
+    Phase,
     PhaseChanged,
     Side,
     TradeExecuted,
 )
+
+Channel = Literal["book", "trades", "ticker", "candles", "status", "heartbeat", "account"]
+CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "ticker", "candles", "status", "heartbeat", "account")
+
+Interval = Literal["1m", "5m", "15m", "1h", "1d", "1w"]
+INTERVALS: Final[tuple[Interval, ...]] = ("1m", "5m", "15m", "1h", "1d", "1w")
+
+Depths: Final = (25, 100, None)
+"""Levels a side that a reader of a book may ask for; null is all of them."""
+
+Rate = Literal[0, 10, 4]
+"""Messages a second at most in one stream of levels, tickers or candles; 0 is real time."""
+
+RATES: Final[tuple[Rate, ...]] = (0, 10, 4)
+
+Kind = Literal["snapshot", "delta"]
+Level = tuple[int, int, int]
+"""Price, quantity, number of orders. Quantity 0 takes the level away."""
+
+CandleRow = tuple[int, int, int, int, int, int]
+"""Start in nanoseconds, open, high, low, close, volume."""
+
+
+# What the feed is told
 
 
 class OrderOnBook(Struct, frozen=True, kw_only=True, tag="order_on_book", gc=False):
@@ -30,3 +63,207 @@ class OrderOnBook(Struct, frozen=True, kw_only=True, tag="order_on_book", gc=Fal
 
 
 MarketEvent = InstrumentDefined | PhaseChanged | TradeExecuted | AuctionUncrossed | OrderOnBook
+
+
+# What readers ask
+
+RequestId = Integer | Annotated[str, Meta(max_length=64)] | None
+"""What the reader wants its answer marked with: an integer, a short text, or nothing."""
+
+
+class Subscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="subscribe", forbid_unknown_fields=True):
+    """Read a channel of some symbols from now on, or from after `resume_from`.
+
+    `depth` goes with `book` (left out: 25; null: all levels), `interval` with `candles`. `rate` asks for a slower
+    stream than the connection's own; null takes the connection's. `symbols` is a list of anything: one that is no
+    symbol costs only itself.
+    """
+
+    channel: str
+    symbols: Annotated[list[Any], Meta(max_length=1024)] = []
+    depth: int | UnsetType | None = UNSET
+    interval: str | None = None
+    rate: int | None = None
+    resume_from: Annotated[int, Meta(ge=0)] | None = None
+    id: RequestId = None
+
+
+class Unsubscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubscribe", forbid_unknown_fields=True):
+    """Stop reading. What `subscribe` takes may be repeated here; only the channel and the symbols count."""
+
+    channel: str
+    symbols: Annotated[list[Any], Meta(max_length=1024)] = []
+    depth: int | None = None
+    interval: str | None = None
+    rate: int | None = None
+    resume_from: int | None = None
+    id: RequestId = None
+
+
+class Ping(Struct, frozen=True, kw_only=True, tag_field="op", tag="ping", forbid_unknown_fields=True):
+    """Are you there?"""
+
+    id: RequestId = None
+
+
+# What they are answered
+
+
+class Subscribed(Struct, frozen=True, kw_only=True, tag_field="op", tag="subscribed"):
+    """Data of these symbols follows: what came after `resume_from` where `resumed`, else a snapshot, then deltas."""
+
+    id: RequestId
+    channel: str
+    symbols: list[str]
+    resumed: bool
+    rate: int
+    depth: int | UnsetType | None = UNSET
+    interval: str | UnsetType = UNSET
+
+
+class Unsubscribed(Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubscribed"):
+    """No more data of these symbols follows."""
+
+    id: RequestId
+    channel: str
+    symbols: list[str]
+
+
+class Pong(Struct, frozen=True, kw_only=True, tag_field="op", tag="pong"):
+    """Here I am; `time_ns` is the venue's time."""
+
+    id: RequestId
+    time_ns: int
+
+
+class Error(Struct, frozen=True, kw_only=True, tag_field="op", tag="error", omit_defaults=True):
+    """The request was refused for a stable `code`; `field` and `symbol` say what of it, `detail` tells a person."""
+
+    id: RequestId
+    code: str
+    detail: str
+    field: str | None = None
+    symbol: str | None = None
+
+
+# Data messages
+
+
+class DataMessage(Struct, frozen=True, kw_only=True):
+    """What all data messages have.
+
+    `previous` is the sequence of the message before it in the same stream, null on a snapshot.
+    """
+
+    channel: Channel
+    symbol: str | None
+    kind: Kind
+    sequence: int
+    previous: int | None
+    time_ns: int
+
+
+class BookMessage(DataMessage, frozen=True, kw_only=True):
+    """Levels best first. `checksum` is that of the best ten a side after this message (`marketdata.depth.checksum`)."""
+
+    depth: int | None
+    bids: list[Level]
+    asks: list[Level]
+    checksum: int
+
+
+class Trade(Struct, frozen=True, kw_only=True, gc=False):
+    """One trade; `aggressor_side` is null in an auction."""
+
+    trade_id: int
+    price: int
+    quantity: int
+    aggressor_side: Side | None
+    time_ns: int
+    busted: bool = False
+
+
+class TradesMessage(DataMessage, frozen=True, kw_only=True):
+    """Trades in the order in which they happened; the snapshot is the last 50."""
+
+    trades: list[Trade]
+
+
+class TickerMessage(DataMessage, frozen=True, kw_only=True):
+    """The market in one line; every message is complete. `bid` and `ask` are price and quantity, null where there is
+    none.
+
+    `open` to `vwap` are of the trading day, Asia/Shanghai; `previous_close` is the last price of the day that traded
+    before it.
+    """
+
+    bid: tuple[int, int] | None
+    ask: tuple[int, int] | None
+    last: int | None
+    open: int | None
+    high: int | None
+    low: int | None
+    previous_close: int | None
+    volume: int
+    turnover_fen: int
+    vwap: int | None
+
+
+class CandlesMessage(DataMessage, frozen=True, kw_only=True):
+    """The candles that changed, each complete; the snapshot has all that are kept."""
+
+    interval: Interval
+    candles: list[CandleRow]
+
+
+class StatusMessage(DataMessage, frozen=True, kw_only=True):
+    """The phase the instrument is in, and why where the venue gave a reason."""
+
+    phase: Phase
+    reason: str | None
+
+
+class HeartbeatMessage(DataMessage, frozen=True, kw_only=True):
+    """Each second: `[channel, symbol, last sequence]` of every stream that this connection reads."""
+
+    streams: list[tuple[str, str | None, int]]
+
+
+class AccountSnapshot(DataMessage, frozen=True, kw_only=True):
+    """One's own live orders and balances."""
+
+    orders: list[Any]
+    balances: list[Any]
+
+
+class AccountMessage(DataMessage, frozen=True, kw_only=True, omit_defaults=True):
+    """A change of one's own: exactly one of `order`, `fill` and `balance`."""
+
+    order: Any = None
+    fill: Any = None
+    balance: Any = None
+
+
+class AccountChange(Struct, frozen=True, kw_only=True):
+    """What `Feed.publish_account` is given: exactly one of the three."""
+
+    order: Any = None
+    fill: Any = None
+    balance: Any = None
+
+
+_AT = re.compile(r"at `\$\.([^`.\[]+)")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
+_MISSING = re.compile(r"missing required field `([^`]*)`")
+
+
+def refusal(request_id: RequestId, error: msgspec.ValidationError) -> Error:
+    """The answer to a request that msgspec would not convert; it names the field, as far as the error does."""
+    text = str(error)
+    if found := _UNKNOWN.search(text):
+        return Error(id=request_id, code="unknown_field", detail=text, field=found[1][:64])
+    if found := _MISSING.search(text):
+        return Error(id=request_id, code="missing_field", detail=text, field=found[1])
+    if found := _AT.search(text):
+        return Error(id=request_id, code=f"invalid_{found[1]}", detail=text, field=found[1])
+    return Error(id=request_id, code="invalid_message", detail=text)

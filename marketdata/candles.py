@@ -1,0 +1,97 @@
+"""Candles of one instrument: open, high, low, close and volume by minute, quarter of an hour, hour, day and week.
+
+Days and weeks are those of Asia/Shanghai, which has been UTC+8 without summer time since 1991; a week begins on
+Monday. An interval in which nothing traded has no candle.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from marketdata.messages import INTERVALS, CandleRow, Interval
+
+KEPT: Final = 500
+"""Candles kept of each interval."""
+
+SECOND_NS: Final = 1_000_000_000
+DAY_NS: Final = 86_400 * SECOND_NS
+SHANGHAI_NS: Final = 8 * 3_600 * SECOND_NS
+
+# 1970-01-01 was a Thursday: weeks are counted from the Monday before it.
+_MONDAY_NS: Final = 3 * DAY_NS
+
+LENGTH_NS: Final[dict[Interval, int]] = {
+    "1m": 60 * SECOND_NS,
+    "5m": 300 * SECOND_NS,
+    "15m": 900 * SECOND_NS,
+    "1h": 3_600 * SECOND_NS,
+    "1d": DAY_NS,
+    "1w": 7 * DAY_NS,
+}
+_SHIFT_NS: Final[dict[Interval, int]] = {
+    "1m": 0,
+    "5m": 0,
+    "15m": 0,
+    "1h": 0,
+    "1d": SHANGHAI_NS,
+    "1w": SHANGHAI_NS + _MONDAY_NS,
+}
+
+
+def start_of(interval: Interval, time_ns: int) -> int:
+    """When the candle began that this moment falls in."""
+    length, shift = LENGTH_NS[interval], _SHIFT_NS[interval]
+    return (time_ns + shift) // length * length - shift
+
+
+def trading_day(time_ns: int) -> int:
+    """Days since 1970-01-01 in Asia/Shanghai."""
+    return (time_ns + SHANGHAI_NS) // DAY_NS
+
+
+class Candles:
+    """The last `KEPT` candles of every interval, ascending. Trades come in the order of time."""
+
+    __slots__ = ("_series",)
+
+    def __init__(self) -> None:
+        self._series: dict[Interval, deque[CandleRow]] = {interval: deque(maxlen=KEPT) for interval in INTERVALS}
+
+    def add(self, time_ns: int, price: int, quantity: int) -> None:
+        """Count a trade in. O(intervals)."""
+        for interval, series in self._series.items():
+            start = start_of(interval, time_ns)
+            if series and series[-1][0] == start:
+                _, opened, high, low, _, volume = series[-1]
+                series[-1] = (start, opened, max(high, price), min(low, price), price, volume + quantity)
+            else:
+                series.append((start, price, price, price, price, quantity))
+
+    def load(self, interval: Interval, rows: Iterable[CandleRow]) -> None:
+        """Put earlier candles, ascending, in place of what is there."""
+        self._series[interval] = deque(rows, maxlen=KEPT)
+
+    def rows(self, interval: Interval) -> list[CandleRow]:
+        """All that are kept. O(kept)."""
+        return list(self._series[interval])
+
+    def since(self, interval: Interval, start_ns: int) -> list[CandleRow]:
+        """Those that began at `start_ns` or later. O(their number)."""
+        rows: list[CandleRow] = []
+        for row in reversed(self._series[interval]):
+            if row[0] < start_ns:
+                break
+            rows.append(row)
+        rows.reverse()
+        return rows
+
+    def check(self) -> None:
+        for interval, series in self._series.items():
+            before = None
+            for start, opened, high, low, closed, volume in series:
+                assert start == start_of(interval, start)
+                assert before is None or before < start
+                assert low <= min(opened, closed)
+                assert high >= max(opened, closed)
+                assert volume > 0
+                before = start

@@ -1,0 +1,191 @@
+"""The book as readers see it: levels built order by order, the windows that streams show of it, and its checksum.
+
+A level's key is its price for bids and its negated price for asks, so that on both sides the keys ascend towards the
+best price. They stand in a plain sorted list: most changes happen near the best price, which is the end of the list,
+where inserting moves next to nothing.
+"""
+
+from bisect import bisect_left, insort
+from itertools import islice
+from zlib import crc32
+
+from marketdata.messages import Level, OrderOnBook
+
+Touched = dict[int, tuple[int, int]]
+"""Level key → quantity and orders before the first change; `(0, 0)` where there was no level."""
+
+
+class DepthSide:
+    """One side of the book."""
+
+    __slots__ = ("keys", "levels", "sign", "touched")
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.levels: dict[int, list[int]] = {}
+        """Level key → `[quantity, orders]`."""
+        self.keys: list[int] = []
+        """Ascending, so the best is last."""
+        self.touched: Touched = {}
+
+    def change(self, key: int, quantity: int, orders: int) -> None:
+        """Add to a level, or take from it. O(log levels), and a move of what is better than a level that comes or
+        goes.
+        """
+        level = self.levels.get(key)
+        if level is None:
+            if key not in self.touched:
+                self.touched[key] = (0, 0)
+            self.levels[key] = [quantity, orders]
+            insort(self.keys, key)
+            return
+        if key not in self.touched:
+            self.touched[key] = (level[0], level[1])
+        level[0] += quantity
+        level[1] += orders
+        if not level[1]:
+            del self.levels[key]
+            del self.keys[bisect_left(self.keys, key)]
+
+    def best(self, count: int | None) -> list[Level]:
+        """The best levels, best first. O(count)."""
+        sign, levels = self.sign, self.levels
+        keys = reversed(self.keys)
+        return [(sign * key, *levels[key]) for key in (keys if count is None else islice(keys, count))]  # type: ignore[misc]
+
+    def top(self) -> tuple[int, int] | None:
+        """Best price and its quantity. O(1)."""
+        if not self.keys:
+            return None
+        key = self.keys[-1]
+        return self.sign * key, self.levels[key][0]
+
+    def edge(self, size: int | None) -> int | None:
+        """The key of the last level inside a window, or none where the window shows all there is. O(1)."""
+        return self.keys[-size] if size is not None and len(self.keys) > size else None
+
+    def changes(self, touched: Touched, old_edge: int | None, new_edge: int | None) -> list[Level]:
+        """What a reader of a window must apply, best first, so as to see it as it is now. O(touched + levels that
+        moved across).
+
+        `touched` holds what levels were when the reader saw `old_edge`. A level that enters is told, one that leaves
+        gets quantity 0.
+        """
+        changes: list[tuple[int, int, int]] = []
+        levels = self.levels
+        for key, before in touched.items():
+            level = levels.get(key)
+            was = before[1] > 0 and (old_edge is None or key >= old_edge)
+            if level is not None and (new_edge is None or key >= new_edge):
+                if not was or level[0] != before[0] or level[1] != before[1]:
+                    changes.append((key, level[0], level[1]))
+            elif was:
+                changes.append((key, 0, 0))
+        if old_edge != new_edge:
+            if old_edge is not None and (new_edge is None or new_edge < old_edge):
+                for key in self._between(new_edge, old_edge):
+                    if key not in touched:
+                        changes.append((key, *levels[key]))  # type: ignore[arg-type]
+            else:
+                assert new_edge is not None
+                for key in self._between(old_edge, new_edge):
+                    if key not in touched:
+                        changes.append((key, 0, 0))
+        if len(changes) > 1:
+            changes.sort(reverse=True)
+        if self.sign < 0:
+            return [(-key, quantity, orders) for key, quantity, orders in changes]
+        return changes
+
+    def _between(self, low: int | None, high: int) -> list[int]:
+        keys = self.keys
+        return keys[0 if low is None else bisect_left(keys, low) : bisect_left(keys, high)]
+
+
+class Depth:
+    """The displayed book of one instrument, by order and by level.
+
+    The dictionary of orders is in priority order within each level: an order that loses its place is put in again at
+    the end.
+    """
+
+    __slots__ = ("_checksum", "asks", "bids", "orders")
+
+    def __init__(self) -> None:
+        self.bids = DepthSide(1)
+        self.asks = DepthSide(-1)
+        self.orders: dict[int, tuple[DepthSide, int, int]] = {}
+        """`order_id` → side, level key, displayed quantity."""
+        self._checksum: int | None = None
+
+    def apply(self, event: OrderOnBook) -> None:
+        """Show what the order shows now. O(log levels)."""
+        orders = self.orders
+        order_id = event.order_id
+        quantity = event.quantity
+        if event.side == "buy":
+            side, key = self.bids, event.price
+        else:
+            side, key = self.asks, -event.price
+        self._checksum = None
+        before = orders.get(order_id)
+        if before is not None:
+            if quantity > 0 and before[1] == key and before[0] is side:
+                side.change(key, quantity - before[2], 0)
+                if event.priority_lost:
+                    del orders[order_id]
+                orders[order_id] = (side, key, quantity)
+                return
+            del orders[order_id]
+            before[0].change(before[1], -before[2], -1)
+        if quantity > 0:
+            side.change(key, quantity, 1)
+            orders[order_id] = (side, key, quantity)
+
+    def settle(self) -> None:
+        """Forget which levels were touched: everyone who had to know has been told."""
+        if self.bids.touched:
+            self.bids.touched = {}
+        if self.asks.touched:
+            self.asks.touched = {}
+
+    def checksum(self) -> int:
+        """That of the best ten levels a side; computed once a change. O(1)."""
+        if self._checksum is None:
+            self._checksum = checksum(self.bids.best(10), self.asks.best(10))
+        return self._checksum
+
+    def draw(self) -> str:
+        """The book as text, best first, for tests and for people: `price quantity/orders`."""
+        lines = [f"ask {price} {quantity}/{orders}" for price, quantity, orders in reversed(self.asks.best(None))]
+        lines += [f"bid {price} {quantity}/{orders}" for price, quantity, orders in self.bids.best(None)]
+        return "\n".join(lines)
+
+    def check(self) -> None:
+        """Levels are what the orders add up to. O(orders + levels)."""
+        for side in (self.bids, self.asks):
+            levels: dict[int, list[int]] = {}
+            for of, key, quantity in self.orders.values():
+                if of is side:
+                    assert quantity > 0
+                    level = levels.setdefault(key, [0, 0])
+                    level[0] += quantity
+                    level[1] += 1
+            assert levels == side.levels
+            assert side.keys == sorted(side.levels)
+
+
+def checksum(bids: list[Level], asks: list[Level]) -> int:
+    """CRC-32 of the best ten asks, a bar, the best ten bids, each level `price:quantity`, joined by commas.
+
+    Both lists come best first and may be longer than ten.
+    """
+    text = "{}|{}".format(
+        ",".join([f"{price}:{quantity}" for price, quantity, _ in asks[:10]]),
+        ",".join([f"{price}:{quantity}" for price, quantity, _ in bids[:10]]),
+    )
+    return crc32(text.encode("ascii"))
+
+
+EMPTY_CHECKSUM = checksum([], [])
+"""What an empty book has."""
