@@ -474,7 +474,8 @@ def _create(path: Path, engine_version: str, venue_id: str, created_ns: int) -> 
     A log without its file is what a deleted journal leaves behind: SQLite would pour it into the new one.
     """
     unborn = path.with_name(path.name + ".new")
-    if path.with_name(path.name + "-wal").exists():
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size > 0:  # readers leave an empty one behind
         raise JournalCorrupt(f"{path} is gone, its log {path.name}-wal is not: restore the one or remove the other")
     try:
         unborn.unlink(missing_ok=True)

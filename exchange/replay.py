@@ -122,32 +122,31 @@ def replay(
 
 def run_replay(
     journal_path: Path,
-    engine_factory: Callable[[], Machine],
     report: Callable[[str], Any] = print,
-    progress: Callable[[str], Any] | None = None,
+    *,
+    engine_factory: Callable[[], Machine] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> int:
-    """`exchange replay`: report the last sequence and the state hash. Exit status 0, 1 (found wrong) or 2 (no
-    journal).
+    """`exchange replay`: report the last sequence and the state hash. Exit status 0, 1 (found wrong) or 2 (no journal).
 
     The venue may be running meanwhile; the answer is then true of the moment when the end was reached.
     """
+    if engine_factory is None:
+        from exchange.engine import Engine
+
+        engine_factory = Engine
     try:
         journal = SqliteJournal.open_reader(journal_path)
+        try:
+            machine = replay(journal, engine_factory, progress=progress)
+        finally:
+            journal.close()
     except JournalUnavailable as error:
         report(str(error))
         return 2
-    except JournalError as error:
-        report(str(error))
-        return 1
-    try:
-        machine = replay(
-            journal, engine_factory, progress=None if progress is None else lambda at: progress(f"at sequence {at}")
-        )
     except (JournalError, ReplayMismatch) as error:
         report(str(error))
         return 1
-    finally:
-        journal.close()
     report(f"sequence {machine.sequence}")
     report(f"state {machine.state_hash().hex()}")
     return 0
