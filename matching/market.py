@@ -36,7 +36,7 @@ from matching.messages import (
     StopTriggered,
     TradeExecuted,
 )
-from matching.order import BOOK, CLOSING, MARKET, STOPS, Order
+from matching.order import BOOK, CLOSING, MARKET, STOPS, Order, new_order
 from matching.views import InstrumentView, OrderView
 
 Level = tuple[int, int, int]
@@ -123,21 +123,40 @@ class Market:
         reason = instrument.refuse_place(command, self.now_ns)
         if reason is not None:
             return [OrderRejected(order_id, reason)]
+        stamp = self._stamp + 1
+        self._stamp = stamp
+        order = new_order(command, stamp)
+        if (
+            instrument.open
+            and command.time_in_force == "gtc"
+            and command.stop_price is None
+            and order.price is not None
+            and not order.display
+        ):
+            # The common case, spelled out to spare its calls: an order that meets nobody and joins its price.
+            buy = order.buy
+            ladder = instrument.bids if buy else instrument.asks
+            best = (instrument.asks if buy else instrument.bids).best
+            key = order.price * ladder.sign
+            if best is None or best.key + key > 0:
+                level = ladder.find(key)
+                if level is None:
+                    level = ladder.begin(order.price, key)
+                tail = level.tail
+                if tail is None:
+                    level.head = order
+                else:
+                    order.previous = tail
+                    tail.next = order
+                level.tail = order
+                level.quantity += order.remaining
+                level.count += 1
+                order.queue = level
+                self._orders[order_id] = order
+                if self._owned is not None:
+                    self._own(order)
+                return [OrderAccepted(order_id, instrument.symbol)]
         events: list[Event] = [OrderAccepted(order_id, instrument.symbol)]
-        quantity = command.quantity
-        self._stamp = stamp = self._stamp + 1
-        order = Order(
-            order_id,
-            command.participant_id,
-            command.side == "buy",
-            command.price,
-            quantity,
-            quantity,
-            0,
-            command.display_quantity or 0,
-            stamp,
-            command,
-        )
         if command.stop_price is not None:
             self._admit(order)
             instrument.stops(order.buy).join(order, command.stop_price)
@@ -155,7 +174,20 @@ class Market:
         order = self._orders.get(order_id)
         if order is None or order.participant_id != command.participant_id:
             return [CancelRejected(order_id, "unknown_order")]
-        self._withdraw(order)
+        queue = order.queue
+        assert queue is not None
+        previous, following = order.previous, order.next
+        if previous is None or following is None or self._owned is not None or order.command.expires_ns is not None:
+            self._withdraw(order)
+        else:
+            # From the middle of a queue, spelled out to spare the calls: neither the queue's ends nor a price change.
+            previous.next = following
+            following.previous = previous
+            hidden = order.hidden
+            queue.quantity -= order.remaining - hidden
+            queue.hidden -= hidden
+            queue.count -= 1
+            del self._orders[order_id]
         return [OrderCancelled(order_id, order.remaining, "requested")]
 
     def _amend(self, command: AmendOrder) -> list[Event]:
@@ -317,8 +349,11 @@ class Market:
         command = order.command
         price = order.price
         opposite = instrument.asks if order.buy else instrument.bids
-        least = _least(command, order.remaining)
-        if least and sum(fill for _, fill in self._walk(instrument, command, price, order.remaining)) < least:
+        least = order.remaining if command.time_in_force == "fok" else command.minimum_quantity
+        if (
+            least is not None
+            and sum(fill for _, fill in self._walk(instrument, command, price, order.remaining)) < least
+        ):
             reason = "fill_or_kill" if command.time_in_force == "fok" else "minimum_quantity"
             self._finish(order, new, reason, events)
             return
@@ -351,12 +386,13 @@ class Market:
         self, instrument: Instrument, order: Order, opposite: Ladder, reach: int, events: list[Event]
     ) -> str | None:
         """Meet resting orders while they can be reached; why it ended early (`self_trade`, `collar`), or None."""
-        low, high = _collar(instrument)
+        low, high = (-ANY_PRICE, ANY_PRICE) if instrument.collar is None else _collar(instrument)
         buy = order.buy
         order_id = order.order_id
         participant_id = order.participant_id
         remaining = order.remaining
         symbol = instrument.symbol
+        orders = self._orders
         while remaining:
             level = opposite.best
             if level is None or level.key > reach:
@@ -374,9 +410,9 @@ class Market:
             if not low <= price <= high:
                 order.remaining = remaining
                 return "collar"
-            fill = resting.remaining - resting.hidden
             self._trade_id = trade_id = self._trade_id + 1
             instrument.last_price = price
+            fill = resting.remaining - resting.hidden
             if fill > remaining:
                 fill = remaining
                 resting.remaining -= fill
@@ -390,9 +426,20 @@ class Market:
                 resting.stamp = self._stamp
                 level.append(resting)
             else:
-                level.leave(resting)
-                resting.remaining = 0
-                self._forget(resting)
+                # Filled: the head leaves, and the level with its last order.
+                following = resting.next
+                level.head = following
+                level.quantity -= fill
+                level.count -= 1
+                if following is None:
+                    level.tail = None
+                    opposite.drop(level)
+                else:
+                    following.previous = None
+                if resting.command.expires_ns is not None or self._owned is not None:
+                    self._forget(resting)
+                else:
+                    del orders[resting.order_id]
             remaining -= fill
             if buy:
                 events.append(TradeExecuted(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
@@ -525,7 +572,11 @@ class Market:
         if expires_ns is not None:
             self._deadlines.setdefault(expires_ns, {})[order.order_id] = order
         if self._owned is not None:
-            self._owned.setdefault(order.participant_id, {})[order.order_id] = order
+            self._own(order)
+
+    def _own(self, order: Order) -> None:
+        assert self._owned is not None
+        self._owned.setdefault(order.participant_id, {})[order.order_id] = order
 
     def _forget(self, order: Order) -> None:
         """The end of a live order that stands in no queue any more: nothing of it is kept."""
@@ -684,18 +735,12 @@ class Market:
 
     def _readmit(self, instrument: Instrument, saved: states.OrderState) -> None:
         command = saved.command
-        order = Order(
-            command.order_id,
-            command.participant_id,
-            command.side == "buy",
-            saved.price,
-            saved.quantity,
-            saved.remaining,
-            saved.hidden,
-            saved.display,
-            saved.stamp,
-            command,
-        )
+        order = new_order(command, saved.stamp)
+        order.price = saved.price
+        order.quantity = saved.quantity
+        order.remaining = saved.remaining
+        order.hidden = saved.hidden
+        order.display = saved.display
         self._admit(order)
         if saved.queue == BOOK:
             assert order.price is not None
