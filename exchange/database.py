@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 
 import migrations
 
@@ -89,11 +89,12 @@ def unreachable(url: URL, error: DBAPIError) -> DatabaseUnreachable:
     """The problem told in one line, without the password."""
     lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
     shown = url.render_as_string(hide_password=True)
-    advice = (
-        "check the folder, its rights and free space"
-        if url.get_backend_name() == "sqlite"
-        else "start the server or correct EXCHANGE_DATABASE_URL"
-    )
+    if isinstance(error, IntegrityError | DataError):
+        advice = "its rows are not those of this journal: name another database, or move this one away"
+    elif url.get_backend_name() == "sqlite":
+        advice = "check the folder, its rights and free space"
+    else:
+        advice = "start the server or correct EXCHANGE_DATABASE_URL"
     return DatabaseUnreachable(f"cannot use the database {shown}: {lines[0]}: {advice}")
 
 

@@ -14,14 +14,15 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Executable,
     LargeBinary,
     MetaData,
     Table,
     Text,
-    insert,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 import marketdata.projection
 import marketdata.tables
@@ -106,8 +107,11 @@ class Projector:
         with self._engine.begin() as connection:
             at = cursor(connection)
             if at is None:
-                at = Cursor(birth.venue_id, 0, 0, birth.chain())
-                connection.execute(insert(projection), {"one": 1, **_columns(at)})
+                first = Cursor(birth.venue_id, 0, 0, birth.chain())
+                # Another follower may be making it at this moment: the one that is there counts.
+                connection.execute(_make(connection.dialect.name), {"one": 1, **_columns(first)})
+                at = cursor(connection)
+        assert at is not None, "made, or there already"
         check_cursor(at, self._journal)
         self._at = at
         return at
@@ -169,6 +173,10 @@ def check_cursor(at: Cursor, journal: SqliteJournalReader) -> None:
             raise ForeignJournal(
                 f"the database was built from a journal that differs at sequence {at.sequence}: {remedy}"
             )
+
+
+def _make(dialect: str) -> Executable:
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(projection).on_conflict_do_nothing()
 
 
 def _columns(at: Cursor) -> dict[str, object]:

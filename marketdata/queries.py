@@ -15,6 +15,7 @@ from marketdata.messages import CandleRow, Interval
 from matching.messages import Phase, Side
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 MAXIMUM_LIMIT = 1000
 DEFAULT_LIMIT = 100
@@ -113,7 +114,7 @@ def candles(
     if cursor is not None:
         query = query.where(table.c.start_ns < _integer(cursor))
     rows = connection.execute(query).all()
-    items: list[CandleRow] = [row._tuple() for row in rows[:limit]]
+    items: list[CandleRow] = [tuple(row) for row in rows[:limit]]
     following = str(items[-1][0]) if len(rows) > limit else None
     return Page(items[::-1], following)
 
@@ -130,8 +131,8 @@ def instrument(connection: Connection, symbol: str) -> Instrument | None:
     return None if row is None else _value(row, Instrument)
 
 
-def _value(row: Any, kind: type[T]) -> T:
-    return msgspec.convert(dict(row), kind)
+def _value(row: Any, kind: type[S]) -> S:
+    return msgspec.convert({name: row[name] for name in kind.__struct_fields__}, kind)
 
 
 def _integer(cursor: str) -> int:

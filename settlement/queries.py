@@ -26,6 +26,7 @@ from settlement.messages import (
 )
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 MAXIMUM_LIMIT = 1000
 DEFAULT_LIMIT = 100
@@ -332,8 +333,7 @@ def participant_by_name(connection: Connection, name: str) -> ParticipantRegiste
 def venue(connection: Connection) -> ConfigureVenue | None:
     """The configuration in force; none before the first."""
     table = tables.venue_configurations
-    columns = [column for column in table.c if column.name not in ("sequence", "time_ns")]
-    return _one(connection, select(*columns).order_by(table.c.sequence.desc()).limit(1), ConfigureVenue)
+    return _one(connection, select(table).order_by(table.c.sequence.desc()).limit(1), ConfigureVenue)
 
 
 # --- how pages are cut ----------------------------------------------------------------------------------------------
@@ -345,8 +345,8 @@ def _page(
     key: ColumnElement[int],
     cursor: str | None,
     limit: int,
-    kind: type[T],
-) -> Page[T]:
+    kind: type[S],
+) -> Page[S]:
     """A page of a list that descends by one integer key."""
     if cursor is not None:
         query = query.where(key < _integer(cursor))
@@ -355,8 +355,8 @@ def _page(
 
 
 def _fetch(
-    connection: Connection, query: Select[Any], limit: int, kind: type[T], cursor_of: Callable[[T], str]
-) -> Page[T]:
+    connection: Connection, query: Select[Any], limit: int, kind: type[S], cursor_of: Callable[[S], str]
+) -> Page[S]:
     """One row more than asked for tells whether there is a next page."""
     assert 1 <= limit <= MAXIMUM_LIMIT
     rows = connection.execute(query.limit(limit + 1)).mappings().all()
@@ -364,14 +364,14 @@ def _fetch(
     return Page(items, cursor_of(items[-1]) if len(rows) > limit else None)
 
 
-def _one(connection: Connection, query: Select[Any], kind: type[T]) -> T | None:
+def _one(connection: Connection, query: Select[Any], kind: type[S]) -> S | None:
     row = connection.execute(query).mappings().first()
     return None if row is None else _message(row, kind)
 
 
-def _message(row: Any, kind: type[T]) -> T:
+def _message(row: Any, kind: type[S]) -> S:
     """A row has a message's fields as columns; lists in JSON become tuples where the message has them."""
-    return msgspec.convert(dict(row), kind)
+    return msgspec.convert({name: row[name] for name in kind.__struct_fields__}, kind)
 
 
 def _integer(cursor: str) -> int:

@@ -1,0 +1,185 @@
+"""The follower: a process of its own that reads the journal after the venue, and keeps database and shadow up with it.
+
+    venue ── a byte on standard input: something was committed; end of input: drain and go
+    venue ◄─ a line on standard output: {"projected": N} · {"verified": N} · {"fault": "…", "fatal": false}
+
+It projects first and lets the shadow work in between. Trouble with the database or in reading the journal is told,
+and tried again with growing pauses, for as long as it takes: nothing is lost meanwhile, for the journal has it. What
+no trying again can mend is fatal, and the process ends: a journal that is damaged or shorter than what the database
+has seen, a database of another journal, a re-execution that comes out otherwise. When the venue is killed, standard
+input ends too.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy.exc import DBAPIError
+
+from exchange.database import DatabaseProblem, connect, unreachable
+from exchange.journal import ENGINE_VERSION, JournalCorrupt, JournalUnavailable, SqliteJournal, SqliteJournalReader
+from exchange.projector import CursorMoved, ForeignJournal, Projector
+from exchange.replay import Machine, ReplayMismatch
+from exchange.shadow import Shadow
+
+SHADOW_SECONDS = 0.02
+"""The shadow's share before the projector looks again."""
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+DRAIN_SECONDS = 3.0
+"""After the end of input the database may take this long to catch up; the venue has promised to be gone in five."""
+
+SHADOW_DRAIN_SECONDS = 0.5
+
+
+class Report(Struct, frozen=True, omit_defaults=True):
+    """A line to the venue: how far the database or the shadow has come, or what is wrong."""
+
+    projected: int | None = None
+    verified: int | None = None
+    fault: str | None = None
+    fatal: bool = False
+
+
+def follow(journal_path: Path, database_url: str, machine: Callable[[], Machine] | None = None) -> int:
+    """`exchange follow`: run until standard input ends. Exit status 0, or 1 after a fault that it could not mend."""
+    # An interrupt at the keyboard reaches the whole process group: when to go is the venue's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if machine is None:
+        from exchange.engine import Engine
+
+        machine = Engine
+    try:
+        return Follower(journal_path, database_url, machine, Ear(sys.stdin.fileno()), tell).run()
+    except BrokenPipeError:
+        return 1  # nobody listens any more
+
+
+def tell(report: Report) -> None:
+    line = msgspec.json.encode(report) + b"\n"
+    while line:
+        line = line[os.write(sys.stdout.fileno(), line) :]
+
+
+class Ear:
+    """Wakings on a pipe: what they say does not matter, only that there are some, and that they end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.closed = False
+
+    def listen(self, seconds: float | None = 0.0) -> None:
+        """Return when woken, when the input has ended, or after so long (none: no end)."""
+        if not self.closed and select.select([self._descriptor], [], [], seconds)[0]:
+            self.closed = not os.read(self._descriptor, 65536)
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, whoever wakes; only the end of the input cuts it short."""
+        end = time.monotonic() + seconds
+        while not self.closed and (left := end - time.monotonic()) > 0:
+            self.listen(left)
+
+
+class Follower:
+    """Journal, projector and shadow, and when each has its turn."""
+
+    def __init__(
+        self,
+        journal_path: Path,
+        database_url: str,
+        machine: Callable[[], Machine],
+        ear: Ear,
+        tell: Callable[[Report], None],
+    ) -> None:
+        self._journal_path = journal_path
+        self._database_url = database_url
+        self._machine = machine
+        self._ear = ear
+        self._tell = tell
+        self._journal: SqliteJournalReader | None = None
+        self._projector: Projector | None = None
+        self._shadow: Shadow | None = None
+        self._started = False
+        self._end: float | None = None
+        """When draining is over, once the input has ended."""
+
+    def run(self) -> int:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                drained = self._project()
+                busy = self._verify()
+                pause = FIRST_PAUSE_SECONDS
+            except (ForeignJournal, JournalCorrupt, ReplayMismatch) as error:
+                self._tell(Report(fault=str(error), fatal=True))
+                return 1
+            except (DBAPIError, DatabaseProblem, JournalUnavailable, CursorMoved) as error:
+                self._tell(Report(fault=self._told(error)))
+                if self._closing() and self._over():
+                    return 1
+                self._started = False
+                self._ear.rest(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                continue
+            except Exception as error:
+                traceback.print_exc()
+                self._tell(Report(fault=f"the follower failed: {type(error).__name__}: {error}"))
+                return 1
+            if self._closing():
+                if drained:
+                    return 0
+                if self._over():
+                    return 1
+            elif not busy:
+                self._ear.listen(None)
+
+    def _project(self) -> bool:
+        """Bring the database to the journal's end, or as far as it comes while draining; says whether it got there."""
+        projector = self._projector
+        if projector is None or self._journal is None:
+            engine = connect(self._database_url, rebuildable=True)
+            self._journal = journal = SqliteJournal.open_reader(self._journal_path)
+            self._projector = projector = Projector(engine, journal)
+            if journal.birth().engine_version == ENGINE_VERSION:
+                self._shadow = Shadow(self._machine(), journal)
+        if not self._started:
+            self._tell(Report(projected=projector.start().sequence))
+            self._started = True
+        for sequence in projector.advance():
+            self._tell(Report(projected=sequence))
+            if self._closing() and self._over():
+                return False
+        return True
+
+    def _verify(self) -> bool:
+        """Give the shadow its turn; says whether it would like another at once."""
+        if self._shadow is None:
+            return False
+        before = self._shadow.sequence
+        busy = self._shadow.step(SHADOW_DRAIN_SECONDS if self._ear.closed else SHADOW_SECONDS)
+        if self._shadow.sequence != before:
+            self._tell(Report(verified=self._shadow.sequence))
+        return busy
+
+    def _closing(self) -> bool:
+        self._ear.listen()
+        if self._ear.closed and self._end is None:
+            self._end = time.monotonic() + DRAIN_SECONDS
+        return self._ear.closed
+
+    def _over(self) -> bool:
+        return self._end is not None and time.monotonic() >= self._end
+
+    def _told(self, error: Exception) -> str:
+        if isinstance(error, DBAPIError):
+            return str(unreachable(connect(self._database_url).url, error))
+        return str(error)
