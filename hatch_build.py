@@ -24,3 +24,12 @@ class TerminalBuildHook(BuildHookInterface[Any]):
             raise RuntimeError("the terminal is not built and npm is missing: run ./dev setup, or install Node 22.12")
         for command in (["ci"], ["run", "build"]):
             subprocess.run([npm, *command], cwd=root / "web" / "terminal", check=True)
+
+
+def _is_built(root: Path) -> bool:
+    """A source archive holds one time for every file, so that what it brings counts as built."""
+    built = root / "web" / "static" / "terminal" / "index.html"
+    terminal = root / "web" / "terminal"
+    sources = (path for path in terminal.rglob("*") if path.is_file() and "node_modules" not in path.parts)
+    youngest = max((path.stat().st_mtime for path in sources), default=0)
+    return built.exists() and youngest <= built.stat().st_mtime
