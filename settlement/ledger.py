@@ -6,6 +6,7 @@ asset CNY (fen)                 asset LOT-7 (grams of lot 7)
   fees                +125        participant:3     +300 000
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from settlement.messages import CASH, Transfer
@@ -64,6 +65,19 @@ class Ledger:
 
     def balance(self, asset: str, account: str) -> int:
         return self.balances.get(asset, {}).get(account, 0)
+
+    def state(self) -> list[tuple[str, str, int]]:
+        """(asset, account, balance) of all that is not empty, sorted. O(accounts log accounts)."""
+        return [
+            (asset, account, accounts[account])
+            for asset, accounts in sorted(self.balances.items())
+            for account in sorted(accounts)
+        ]
+
+    def restore(self, last_transfer_id: int, balances: Iterable[tuple[str, str, int]]) -> None:
+        self.last_transfer_id = last_transfer_id
+        for asset, account, balance in balances:
+            self.balances.setdefault(asset, {})[account] = balance
 
     def audit(self) -> None:
         """Assert that every asset sums to zero and that only the venue's own accounts owe. O(accounts)."""

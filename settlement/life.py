@@ -7,8 +7,7 @@ figure: stage 1 (all green) the whole life, stage 2 (light green) seven tenths, 
 
 from typing import Final
 
-from settlement.civil import day_number, day_start_ns
-from settlement.messages import Variety
+from settlement.civil import day_start_ns
 
 LIFE_PERCENT: Final = (100, 70, 40)
 """The share of the variety's green life by colour stage, from stage 1; later stages have none."""
@@ -16,15 +15,10 @@ LIFE_PERCENT: Final = (100, 70, 40)
 RIPEST_STAGE: Final = len(LIFE_PERCENT)
 
 
-def green_life_days(variety: Variety, colour_stage: int) -> int:
-    """Whole days from the cut during which fruit of this variety, found at this colour stage, stays green."""
-    if not 1 <= colour_stage <= RIPEST_STAGE:
-        return 0
-    return variety.green_life_days * LIFE_PERCENT[colour_stage - 1] // 100
+def green_until_ns(variety_days: int, colour_stage: int, harvest_day: int) -> int:
+    """The local midnight with which predicted green life ends.
 
-
-def green_until_ns(variety: Variety, harvest_date: str, colour_stage: int) -> int:
-    """The local midnight with which the predicted green life ends; the date must exist."""
-    harvested = day_number(harvest_date)
-    assert harvested is not None, f"{harvest_date} is no date"
-    return day_start_ns(harvested + green_life_days(variety, colour_stage))
+    `variety_days` is the variety's whole green life from the cut; fruit beyond the ripest stage has none left.
+    """
+    percent = LIFE_PERCENT[colour_stage - 1] if 1 <= colour_stage <= RIPEST_STAGE else 0
+    return day_start_ns(harvest_day + variety_days * percent // 100)

@@ -1,0 +1,1036 @@
+"""The engine: commands in one order become events; the same commands give the same events, always.
+
+    reserve ──► match ──► clear
+    cash and receipts    matching.Market    settlement: ledger, title, fees, what is freed
+    are set aside first  decides            so that no trade can fail
+
+A refusal is an event that says why and changes nothing. After an exception, which is a bug,
+the engine is not to be used.
+
+What a command leads to, in this order: matching's events, each trade followed at once by its settlement; then one
+`execution_report` for each order that the command touched, ascending, its own order last; then one `balance_changed`
+for each participant and asset that it touched.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from msgspec import Struct, msgpack
+
+from exchange.protocol import Event
+from matching import Market
+from matching.messages import (
+    AdvanceTime,
+    AmendOrder,
+    AmendRejected,
+    AuctionUncrossed,
+    CancelOrder,
+    CommandRejected,
+    DefineInstrument,
+    InstrumentDefined,
+    MassCancel,
+    OrderAmended,
+    OrderCancelled,
+    OrderRejected,
+    Phase,
+    PlaceOrder,
+    SelfTradePrevented,
+    SetPhase,
+    StopTriggered,
+    TradeExecuted,
+)
+from settlement.civil import day_number
+from settlement.clearing import Order, Purse, fee_fen
+from settlement.client_ids import ClientIds, Remembered
+from settlement.dvp import settle
+from settlement.ledger import BANK, Ledger, participant_account
+from settlement.lots import Arrival, Intake, receipted
+from settlement.messages import (
+    CASH,
+    MAXIMUM_LOTS_PER_ORDER,
+    MAXIMUM_MONEY_FEN,
+    AnnounceLot,
+    BalanceChanged,
+    CashDeposited,
+    ConfigureVenue,
+    Deposit,
+    EnterOrder,
+    ExecutionReport,
+    InspectLot,
+    IssueReceipt,
+    LedgerPosted,
+    LoadOut,
+    Lot,
+    LotChanged,
+    OrderDelivery,
+    OrderStatus,
+    ParticipantRegistered,
+    Receipt,
+    ReceiptChanged,
+    RegisterParticipant,
+    RequestRefused,
+    VenueConfigured,
+    WeighLot,
+)
+from settlement.participants import Participants
+from settlement.receipts import LiveReceipt, Receipts, Stock, receipt_message
+from settlement.symbols import parse_symbol
+from settlement.venue import refuse_venue
+
+ENGINE_VERSION: Final = 1
+"""Grows when old commands would give other events or another state: then a journal's new segment begins."""
+
+EXPIRED: Final = "expired"
+RECEIPT_EXPIRED: Final = "receipt_expired"
+
+EndedClientIds = tuple[int, bytes, list[bytes], list[Remembered]]
+"""`ClientIds.state`; for the hash, the digest alone."""
+
+
+class EngineState(Struct, frozen=True, array_like=True):
+    """Everything that decides what comes next, canonical: equal states are equal bytes."""
+
+    version: int
+    sequence: int
+    time_ns: int
+    venue: ConfigureVenue | None
+    participants: list[ParticipantRegistered]
+    purses: list[Purse]
+    last_transfer_id: int
+    balances: list[tuple[str, str, int]]
+    deposit_references: list[str]
+    last_lot_id: int
+    arrivals: list[Arrival]
+    last_receipt_id: int
+    stocks: list[Stock]
+    receipts: list[LiveReceipt]
+    last_order_id: int
+    orders: list[Order]
+    live_client_ids: list[Remembered]
+    ended_client_ids: EndedClientIds
+    exhausted: list[str]
+    market: bytes
+
+
+class Engine:
+    """The venue's state, changed by commands alone; everything else only looks."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        """The last command executed."""
+        self.time_ns = 0
+        self.market = Market()
+        self._venue: ConfigureVenue | None = None
+        self._participants = Participants()
+        self._purses: dict[int, Purse] = {}
+        self._ledger = Ledger()
+        self._deposit_references: dict[str, None] = {}
+        self._intake = Intake()
+        self._receipts = Receipts()
+        self._client_ids = ClientIds()
+        self._last_order_id = 0
+        self._orders: dict[int, Order] = {}
+        self._orders_of: dict[int, dict[int, Order]] = {}
+        self._icebergs: dict[str, dict[int, Order]] = {}
+        # Symbols that were closed here because no receipt of theirs could be sold any more; the next one opens them.
+        self._exhausted: dict[str, None] = {}
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            EnterOrder: self._enter_order,
+            CancelOrder: self._cancel_order,
+            AmendOrder: self._amend_order,
+            MassCancel: self._mass_cancel,
+            SetPhase: self._set_phase,
+            DefineInstrument: self._define_instrument,
+            AdvanceTime: self._advance_time,
+            ConfigureVenue: self._configure_venue,
+            RegisterParticipant: self._register_participant,
+            Deposit: self._deposit,
+            AnnounceLot: self._announce_lot,
+            WeighLot: self._weigh_lot,
+            InspectLot: self._inspect_lot,
+            IssueReceipt: self._issue_receipt,
+            OrderDelivery: self._order_delivery,
+            LoadOut: self._load_out,
+        }
+        # What the command at hand has done so far.
+        self._reported_sequence = 0
+        self._events: list[Any] = []
+        self._touched: dict[int, Order] = {}
+        self._ended: dict[int, tuple[OrderStatus, str | None]] = {}
+        self._unsure: dict[int, Order] = {}
+        self._balances: dict[tuple[int, str], None] = {}
+        self._own_order_id = 0
+
+    # Commands
+
+    def execute(self, command: Any, sequence: int, time_ns: int) -> tuple[Event, ...]:
+        """Execute the next command, stamped with its sequence and its batch's time; what happened, in order.
+
+        Where the time has not been reached yet, what its coming brings stands in front. Sequences count without a gap
+        and time never runs backwards: anything else is a bug of the caller.
+        """
+        assert sequence == self.sequence + 1, f"sequence {sequence} follows {self.sequence}"
+        brought = self.advance(time_ns, sequence) if time_ns != self.time_ns else ()
+        self.sequence = self._reported_sequence = sequence
+        handler = self._handlers[type(command)]
+        if self._venue is None and handler != self._configure_venue and handler != self._advance_time:
+            self._refuse(command, "venue_not_configured")
+        else:
+            handler(command)
+        return brought + self._close()
+
+    def advance(self, time_ns: int, sequence: int) -> tuple[Event, ...]:
+        """Let the time of a batch come, before its first command, whose sequence the reports bear.
+
+        In the order of time: orders expire, lots without a receipt spoil, receipts expire.
+        """
+        assert time_ns >= self.time_ns, f"time {time_ns} follows {self.time_ns}"
+        self._reported_sequence = sequence
+        while (end_ns := self._next_life_end_ns()) is not None and end_ns <= time_ns:
+            self._reach(end_ns)
+            for lot in self._intake.spoil(end_ns):
+                self._events.append(LotChanged(lot=lot))
+            self._expire_receipts(end_ns)
+        self._reach(time_ns)
+        self._client_ids.forget(time_ns)
+        return self._close()
+
+    def next_deadline_ns(self) -> int | None:
+        """The earliest time whose coming alone would change something, or None."""
+        deadlines = [
+            deadline_ns
+            for deadline_ns in (self.market.next_deadline_ns(), self._next_life_end_ns())
+            if deadline_ns is not None
+        ]
+        return min(deadlines, default=None)
+
+    # Looking: true of `sequence` and `time_ns`
+
+    @property
+    def venue(self) -> ConfigureVenue | None:
+        """The configuration in force, None before the first."""
+        return self._venue
+
+    def live_order(self, order_id: int) -> ExecutionReport | None:
+        """A resting or waiting order as last reported. O(1)."""
+        order = self._orders.get(order_id)
+        return None if order is None else order.live_report()
+
+    def live_orders(self, participant_id: int) -> list[ExecutionReport]:
+        """Ascending `order_id`. O(his orders)."""
+        return [order.live_report() for order in self._orders_of.get(participant_id, {}).values()]
+
+    def order_id_of(self, participant_id: int, client_order_id: str) -> int | None:
+        """The order that a client id names, while it is remembered. O(1)."""
+        remembered = self._client_ids.get(participant_id, client_order_id)
+        return None if remembered is None else remembered.order_id
+
+    def balances(self, participant_id: int) -> list[BalanceChanged]:
+        """Cash, then goods by ascending symbol; nothing for an unknown participant. O(his symbols)."""
+        if participant_id not in self._participants:
+            return []
+        assets = [CASH, *self._receipts.symbols_of(participant_id)]
+        return [self._balance(participant_id, asset) for asset in assets]
+
+    def receipts(self, participant_id: int) -> list[Receipt]:
+        """His live receipts, ascending. O(n log n)."""
+        return [self._receipts.message(receipt) for receipt in self._receipts.of(participant_id)]
+
+    def all_receipts(self) -> list[Receipt]:
+        """Everyone's live receipts, ascending. O(receipts)."""
+        return [self._receipts.message(receipt) for receipt in self._receipts.all()]
+
+    def receipt(self, receipt_id: int) -> Receipt | None:
+        """A live receipt. O(1)."""
+        receipt = self._receipts.get(receipt_id)
+        return None if receipt is None else self._receipts.message(receipt)
+
+    def lots(self) -> list[Lot]:
+        """Lots on their way to a receipt, ascending."""
+        return self._intake.all()
+
+    def lot(self, lot_id: int) -> Lot | None:
+        """A lot on its way to a receipt. O(1)."""
+        return self._intake.get(lot_id)
+
+    def participant(self, participant_id: int) -> ParticipantRegistered | None:
+        return self._participants.get(participant_id)
+
+    def participants(self) -> list[ParticipantRegistered]:
+        """Ascending `participant_id`."""
+        return self._participants.all()
+
+    # Orders: reserve, match, clear
+
+    def _enter_order(self, command: EnterOrder) -> None:
+        participant_id = command.participant_id
+        client_order_id = command.client_order_id
+        known = self._client_ids.get(participant_id, client_order_id)
+        if known is not None:
+            self._events.append(self._client_ids.repeated(known, command))
+            return
+        purse = self._purses.get(participant_id)
+        if purse is None:
+            self._refuse(command, "unknown_participant", "participant_id")
+            return
+        venue = self._venue
+        assert venue is not None
+        self._last_order_id = order_id = self._last_order_id + 1
+        self._client_ids.remember(command, order_id, self.sequence)
+        place = PlaceOrder(
+            order_id,
+            participant_id,
+            command.symbol,
+            command.side,
+            command.quantity,
+            command.kind,
+            command.price,
+            command.stop_price,
+            command.time_in_force,
+            command.expires_ns,
+            command.display_quantity,
+            command.minimum_quantity,
+            command.post_only,
+            command.self_trade,
+        )
+        order = Order(
+            order_id,
+            client_order_id,
+            participant_id,
+            command.symbol,
+            command.side,
+            command.kind,
+            command.price,
+            command.stop_price,
+            command.quantity,
+            command.time_in_force,
+            command.expires_ns,
+            command.display_quantity,
+            command.minimum_quantity,
+            command.post_only,
+            command.lots,
+            venue.fee_rate_ppm,
+            venue.fee_minimum_fen,
+            None,
+            [],
+        )
+        self._touched[order_id] = order
+        refusal = self._reserve(order, place, purse)
+        if refusal is not None:
+            # The market's own reasons come before those of clearing.
+            self._reject(order, self.market.check(place) or refusal)
+            return
+        events = self.market.apply(place)
+        if type(events[0]) is OrderRejected:
+            self._free(order)
+            self._reject(order, events[0].reason)
+            return
+        self._orders[order_id] = order
+        mine = self._orders_of.get(participant_id)
+        if mine is None:
+            mine = self._orders_of[participant_id] = {}
+        mine[order_id] = order
+        if order.display_quantity is not None:
+            self._icebergs.setdefault(order.symbol, {})[order_id] = order
+        self._balances[participant_id, CASH if order.side == "buy" else order.symbol] = None
+        if len(events) == 1:
+            self._events.append(events[0])
+        else:
+            self._clear(events)
+
+    def _reserve(self, order: Order, place: PlaceOrder, purse: Purse) -> str | None:
+        """Set aside what the order may cost or deliver; the refusal, which changes nothing, or None.
+
+        Buys: `invalid_lots` (a buy names none), `no_price_bound`, `insufficient_funds`. Sells: `invalid_lots` (none, or
+        one twice), `too_many_lots`, `unknown_receipt`, `insufficient_goods`. What the market refuses anyway may pass.
+        """
+        quantity = order.quantity
+        if order.side == "buy":
+            if order.named is not None:
+                return "invalid_lots"
+            price = order.price
+            if price is None:
+                return self._reserve_unpriced(order, place, purse)
+            if quantity <= 0 or price <= 0:
+                return None
+            order.bound = price
+            needed_fen = order.required_fen(quantity, price)
+            if needed_fen > purse.total_fen - purse.reserved_fen:
+                return "insufficient_funds"
+            order.reserved_fen = needed_fen
+            purse.reserved_fen += needed_fen
+            return None
+        named = order.named
+        if named is not None:
+            if not named or len(dict.fromkeys(named)) != len(named):
+                return "invalid_lots"
+            if len(named) > MAXIMUM_LOTS_PER_ORDER:
+                return "too_many_lots"
+        if quantity <= 0:
+            return None
+        return self._receipts.reserve(order.participant_id, order.symbol, quantity, named, order.lots)
+
+    def _reserve_unpriced(self, order: Order, place: PlaceOrder, purse: Purse) -> str | None:
+        """A buy without a limit: what it meets now if it trades at once, else its whole quantity at the band's top."""
+        refusal = self.market.check(place)
+        if refusal is not None:
+            return refusal
+        instrument = self.market.instrument(order.symbol)
+        assert instrument is not None
+        if order.kind == "market" and instrument.phase == "continuous" and order.time_in_force != "closing":
+            traded_fen = sum(price * quantity for price, quantity in self.market.walk(place))
+            needed_fen = traded_fen + fee_fen(order.fee_rate_ppm, order.fee_minimum_fen, traded_fen)
+        else:
+            if instrument.band is None or instrument.reference_price is None:
+                return "no_price_bound"
+            order.bound = instrument.reference_price + instrument.band * instrument.tick_size
+            needed_fen = order.required_fen(order.quantity, order.bound)
+        if needed_fen > purse.total_fen - purse.reserved_fen:
+            return "insufficient_funds"
+        order.reserved_fen = needed_fen
+        purse.reserved_fen += needed_fen
+        return None
+
+    def _cancel_order(self, command: CancelOrder) -> None:
+        self._own_order_id = command.order_id
+        self._clear(self.market.apply(command))
+
+    def _mass_cancel(self, command: MassCancel) -> None:
+        self._clear(self.market.apply(command))
+
+    def _amend_order(self, command: AmendOrder) -> None:
+        order_id = command.order_id
+        refusal = self.market.check(command)
+        order = self._orders[order_id] if refusal is None else None
+        if order is not None:
+            refusal = self._reserve_amendment(order, command)
+        if order is None or refusal is not None:
+            self._events.append(AmendRejected(order_id, refusal or "unknown_order"))
+            return
+        self._own_order_id = order_id
+        events = self.market.apply(command)
+        if command.display_quantity is not None and type(events[0]) is OrderAmended:
+            order.display_quantity = command.display_quantity
+            self._icebergs.setdefault(order.symbol, {})[order_id] = order
+        self._clear(events)
+
+    def _reserve_amendment(self, order: Order, command: AmendOrder) -> str | None:
+        """Set aside what the amended order needs beyond what it holds; the refusal, which changes nothing, or None."""
+        quantity = order.quantity if command.quantity is None else command.quantity
+        if quantity <= order.filled:
+            return None
+        if order.side == "sell":
+            extra = quantity - order.quantity
+            if extra <= 0:
+                return None
+            self._balances[order.participant_id, order.symbol] = None
+            return self._receipts.reserve(order.participant_id, order.symbol, extra, order.named, order.lots)
+        bound = order.bound if command.price is None else command.price
+        assert bound is not None
+        return self._raise_reservation(order, order.required_fen(quantity, bound))
+
+    def _raise_reservation(self, order: Order, needed_fen: int) -> str | None:
+        """Let a buy hold at least so much; `insufficient_funds`, which changes nothing, or None."""
+        extra_fen = needed_fen - order.reserved_fen
+        if extra_fen <= 0:
+            return None
+        purse = self._purses[order.participant_id]
+        if extra_fen > purse.total_fen - purse.reserved_fen:
+            return "insufficient_funds"
+        purse.reserved_fen += extra_fen
+        order.reserved_fen = needed_fen
+        self._balances[order.participant_id, CASH] = None
+        return None
+
+    def _clear(self, events: Iterable[Any]) -> None:
+        """Take over what the market has done: its events as they are, each trade followed by its settlement."""
+        orders = self._orders
+        out = self._events
+        for event in events:
+            out.append(event)
+            kind = type(event)
+            if kind is TradeExecuted:
+                self._settle(event)
+            elif kind is OrderCancelled:
+                order = orders[event.order_id]
+                order.quantity = order.filled + event.quantity
+                self._end(order, "expired" if event.reason == EXPIRED else "cancelled", event.reason)
+            elif kind is OrderAmended:
+                order = orders[event.order_id]
+                order.quantity = event.quantity
+                if event.price is not None:
+                    order.price = event.price
+                    if order.side == "buy":
+                        order.bound = event.price
+                self._touched[order.order_id] = order
+                self._fit(order)
+            elif kind is SelfTradePrevented:
+                for order_id in (event.buy_order_id, event.sell_order_id):
+                    self._touched[order_id] = self._unsure[order_id] = orders[order_id]
+            elif kind is StopTriggered:
+                self._touched[event.order_id] = orders[event.order_id]
+            elif kind is AuctionUncrossed:
+                self._touch_refreshed_icebergs(event.symbol)
+
+    def _settle(self, trade: TradeExecuted) -> None:
+        buy = self._orders[trade.buy_order_id]
+        sell = self._orders[trade.sell_order_id]
+        buyer_id = buy.participant_id
+        seller_id = sell.participant_id
+        purses = self._purses
+        settle(
+            trade,
+            buy,
+            sell,
+            purses[buyer_id],
+            purses[seller_id],
+            self._ledger,
+            self._receipts,
+            self.time_ns,
+            self._events,
+        )
+        symbol = trade.symbol
+        balances = self._balances
+        balances[buyer_id, CASH] = None
+        balances[seller_id, CASH] = None
+        balances[buyer_id, symbol] = None
+        balances[seller_id, symbol] = None
+        touched = self._touched
+        touched[buy.order_id] = buy
+        touched[sell.order_id] = sell
+        if buy.filled == buy.quantity:
+            self._end(buy, "filled", None)
+        if sell.filled == sell.quantity:
+            self._end(sell, "filled", None)
+
+    def _end(self, order: Order, status: OrderStatus, reason: str | None) -> None:
+        """The order leaves: what it still holds is free, its client id begins to age."""
+        order_id = order.order_id
+        participant_id = order.participant_id
+        self._free(order)
+        self._balances[participant_id, CASH if order.side == "buy" else order.symbol] = None
+        del self._orders[order_id]
+        mine = self._orders_of[participant_id]
+        del mine[order_id]
+        if not mine:
+            del self._orders_of[participant_id]
+        if order.display_quantity is not None:
+            icebergs = self._icebergs[order.symbol]
+            del icebergs[order_id]
+            if not icebergs:
+                del self._icebergs[order.symbol]
+        self._touched[order_id] = order
+        self._finish(order, status, reason)
+
+    def _reject(self, order: Order, reason: str) -> None:
+        self._events.append(OrderRejected(order.order_id, reason))
+        self._finish(order, "rejected", reason)
+
+    def _finish(self, order: Order, status: OrderStatus, reason: str | None) -> None:
+        order.displayed = 0
+        order.waiting = False
+        self._ended[order.order_id] = (status, reason)
+        self._client_ids.end(order.participant_id, order.client_order_id, self.time_ns)
+
+    def _free(self, order: Order) -> None:
+        """Free all that an order holds."""
+        if order.side == "sell":
+            lots = order.lots
+            if lots:
+                self._receipts.release(lots, sum([held for _, held in lots]))
+        elif order.reserved_fen:
+            self._purses[order.participant_id].reserved_fen -= order.reserved_fen
+            order.reserved_fen = 0
+
+    def _fit(self, order: Order) -> None:
+        """Free what a live order holds beyond the need of its present total and price."""
+        if order.side == "sell":
+            surplus = sum([held for _, held in order.lots]) - (order.quantity - order.filled)
+            if surplus > 0:
+                self._receipts.release(order.lots, surplus)
+                self._balances[order.participant_id, order.symbol] = None
+        elif order.bound is not None:
+            surplus = order.reserved_fen - order.required_fen(order.quantity, order.bound)
+            if surplus:
+                assert surplus > 0
+                self._purses[order.participant_id].reserved_fen -= surplus
+                order.reserved_fen -= surplus
+                self._balances[order.participant_id, CASH] = None
+
+    def _touch_refreshed_icebergs(self, symbol: str) -> None:
+        """An uncross gives every iceberg a full tip in place, of those too that did not trade."""
+        for order_id, order in self._icebergs.get(symbol, {}).items():
+            view = self.market.order(order_id)
+            if view is not None and view.displayed != order.displayed:
+                self._touched[order_id] = order
+
+    def _close(self) -> tuple[Event, ...]:
+        """Report what the command has touched and be ready for the next."""
+        events = self._events
+        touched = self._touched
+        if touched:
+            if len(touched) > 1:
+                order_ids = sorted(touched)
+                if self._own_order_id in touched:
+                    order_ids.remove(self._own_order_id)
+                    order_ids.append(self._own_order_id)
+            else:
+                order_ids = list(touched)
+            sequence = self._reported_sequence
+            time_ns = self.time_ns
+            ended = self._ended
+            for order_id in order_ids:
+                order = touched[order_id]
+                if order_id not in ended:
+                    self._look_up(order)
+                order.sequence = sequence
+                order.time_ns = time_ns
+                end = ended.get(order_id)
+                events.append(order.live_report() if end is None else order.report(end[0], end[1], 0))
+            touched.clear()
+            ended.clear()
+            self._unsure.clear()
+        if self._balances:
+            for participant_id, asset in self._balances:
+                events.append(self._balance(participant_id, asset))
+            self._balances.clear()
+        self._own_order_id = 0
+        result = tuple(events)
+        events.clear()
+        return result
+
+    def _look_up(self, order: Order) -> None:
+        """How a touched order that has not ended stands in the market now."""
+        order_id = order.order_id
+        if order.plain() and order_id not in self._unsure:
+            order.displayed = order.quantity - order.filled
+            return
+        view = self.market.order(order_id)
+        if view is None:
+            # Lowered by what it would have traded with its owner, then filled by others.
+            order.quantity = order.filled
+            self._end(order, "filled", None)
+            return
+        order.quantity = view.quantity
+        order.displayed = view.displayed
+        order.waiting = view.state == "waiting"
+        if order_id in self._unsure:
+            self._fit(order)
+
+    # Instruments and time
+
+    def _set_phase(self, command: SetPhase) -> None:
+        events = self.market.apply(command)
+        if command.phase != "closed" and type(events[0]) is not CommandRejected:
+            self._exhausted.pop(command.symbol, None)
+        self._clear(events)
+
+    def _define_instrument(self, command: DefineInstrument) -> None:
+        if parse_symbol(command.symbol) is None:
+            self._refuse(command, "invalid_symbol", "symbol")
+            return
+        if self.market.check(command) is None and self.market.instrument(command.symbol) is not None:
+            self._rebound(command)
+        events = self.market.apply(command)
+        if command.phase != "closed" and type(events[0]) is InstrumentDefined:
+            self._exhausted.pop(command.symbol, None)
+        self._clear(events)
+
+    def _rebound(self, command: DefineInstrument) -> None:
+        """Let buys without a limit reserve up to the new band's top before it is in force; cancel those that cannot."""
+        top = None
+        if command.band is not None and command.reference_price is not None:
+            top = command.reference_price + command.band * command.tick_size
+        for order in self._orders_in({command.symbol: None}):
+            if order.side == "sell" or order.price is not None:
+                continue
+            if top is None:
+                self._cancel(order, "no_price_bound")
+                continue
+            refusal = self._raise_reservation(order, order.required_fen(order.quantity, top))
+            if refusal is not None:
+                self._cancel(order, refusal)
+                continue
+            order.bound = top
+            self._fit(order)
+
+    def _advance_time(self, command: AdvanceTime) -> None:
+        """A reason for a batch when only time has passed: its own time has come already, a later one is refused."""
+        if command.time_ns > self.time_ns:
+            self._events.append(CommandRejected("advance_time", None, "time_ahead"))
+
+    def _next_life_end_ns(self) -> int | None:
+        expiry_ns = self._receipts.next_expiry_ns()
+        spoil_ns = self._intake.next_deadline_ns()
+        if expiry_ns is None or (spoil_ns is not None and spoil_ns < expiry_ns):
+            return spoil_ns
+        return expiry_ns
+
+    def _reach(self, time_ns: int) -> None:
+        self.time_ns = time_ns
+        self._clear(self.market.apply(AdvanceTime(time_ns)))
+
+    def _expire_receipts(self, time_ns: int) -> None:
+        """What a receipt loses, its orders lose first: newest first, those on it are cancelled; then it expires."""
+        expiring = {receipt.receipt_id: receipt for receipt in self._receipts.expiring(time_ns)}
+        if not expiring:
+            return
+        sellers = dict.fromkeys(receipt.participant_id for receipt in expiring.values() if receipt.reserved_g)
+        doomed = [
+            order
+            for seller_id in sellers
+            for order in self._orders_of[seller_id].values()
+            if any(receipt_id in expiring for receipt_id, _ in order.lots)
+        ]
+        for order in sorted(doomed, key=lambda order: -order.order_id):
+            self._cancel(order, RECEIPT_EXPIRED)
+        symbols: dict[str, None] = {}
+        for receipt in expiring.values():
+            self._receipts.expire(receipt)
+            message = self._receipts.message(receipt)
+            self._events.append(ReceiptChanged("expired", message))
+            self._balances[receipt.participant_id, message.symbol] = None
+            symbols[message.symbol] = None
+        self._close_exhausted(symbols)
+
+    def _close_exhausted(self, symbols: Iterable[str]) -> None:
+        """Where no receipt can be sold any more, cancel what rests (`expired`) and close till the next receipt."""
+        exhausted = {symbol: None for symbol in symbols if not self._receipts.tradable(symbol)}
+        if not exhausted:
+            return
+        for order in self._orders_in(exhausted):
+            self._cancel(order, EXPIRED)
+        for symbol in exhausted:
+            instrument = self.market.instrument(symbol)
+            assert instrument is not None
+            if instrument.phase != "closed":
+                self._exhausted[symbol] = None
+                self._clear(self.market.apply(SetPhase(symbol, "closed")))
+
+    def _orders_in(self, symbols: dict[str, None]) -> list[Order]:
+        """The live orders of these symbols, ascending. O(all orders), which only the end of an instrument pays."""
+        return [order for order in self._orders.values() if order.symbol in symbols]
+
+    def _cancel(self, order: Order, reason: str) -> None:
+        """Cancel an order for a reason that is not the market's."""
+        events = self.market.apply(CancelOrder(order.order_id, order.participant_id))
+        cancelled = events[0]
+        assert type(cancelled) is OrderCancelled
+        self._clear([OrderCancelled(order.order_id, cancelled.quantity, reason)])
+
+    # People and money
+
+    def _configure_venue(self, command: ConfigureVenue) -> None:
+        refusal = refuse_venue(command)
+        if refusal is not None:
+            self._refuse(command, *refusal)
+            return
+        self._venue = command
+        self._events.append(
+            VenueConfigured(
+                profile=command.profile,
+                fee_rate_ppm=command.fee_rate_ppm,
+                fee_minimum_fen=command.fee_minimum_fen,
+                warehouses=command.warehouses,
+                varieties=command.varieties,
+            )
+        )
+
+    def _register_participant(self, command: RegisterParticipant) -> None:
+        refusal = self._participants.refuse(command)
+        if refusal is not None:
+            self._refuse(command, *refusal)
+            return
+        registered = self._participants.register(command)
+        participant_id = registered.participant_id
+        self._purses[participant_id] = Purse(participant_id, participant_account(participant_id))
+        self._events.append(registered)
+
+    def _deposit(self, command: Deposit) -> None:
+        """Refused: `unknown_participant`, `duplicate_reference`, `exceeds_maximum` (all money stays below 2⁶³)."""
+        purse = self._purses.get(command.participant_id)
+        if purse is None:
+            self._refuse(command, "unknown_participant", "participant_id")
+            return
+        if command.reference in self._deposit_references:
+            self._refuse(command, "duplicate_reference", "reference")
+            return
+        if command.amount_fen - self._ledger.balance(CASH, BANK) > MAXIMUM_MONEY_FEN:
+            self._refuse(command, "exceeds_maximum", "amount_fen")
+            return
+        self._deposit_references[command.reference] = None
+        purse.total_fen += command.amount_fen
+        self._events.append(
+            CashDeposited(
+                participant_id=command.participant_id, amount_fen=command.amount_fen, reference=command.reference
+            )
+        )
+        transfer = self._ledger.transfer(CASH, BANK, purse.account, command.amount_fen)
+        self._events.append(LedgerPosted("deposit", len(self._deposit_references), (transfer,)))
+        self._balances[command.participant_id, CASH] = None
+
+    # Lots and receipts
+
+    def _announce_lot(self, command: AnnounceLot) -> None:
+        if not self._may(command, "participant_id", ("grower",)):
+            return
+        grower = self._participants.get(command.participant_id)
+        assert grower is not None
+        assert self._venue is not None
+        self._tell_lot(command, self._intake.announce(command, grower, self._venue, self.time_ns))
+
+    def _weigh_lot(self, command: WeighLot) -> None:
+        if self._may(command, "operator_id", ("warehouse",)):
+            self._tell_lot(command, self._intake.weigh(command))
+
+    def _inspect_lot(self, command: InspectLot) -> None:
+        if self._may(command, "operator_id", ("warehouse",)):
+            self._tell_lot(command, self._intake.inspect(command, self.time_ns))
+
+    def _issue_receipt(self, command: IssueReceipt) -> None:
+        """Title to a lot comes into being: its receipt, goods in the ledger, the instrument if it is the first."""
+        if not self._may(command, "operator_id", ("warehouse",)):
+            return
+        taken = self._intake.take(command.lot_id)
+        if not isinstance(taken, Arrival):
+            self._refuse(command, *taken)
+            return
+        lot = taken.lot
+        harvest_day = day_number(lot.harvest_date)
+        assert harvest_day is not None
+        assert lot.net_g is not None
+        receipt = self._receipts.issue(
+            lot.lot_id,
+            lot.participant_id,
+            lot.symbol,
+            lot.warehouse,
+            lot.harvest_date,
+            harvest_day,
+            lot.net_g,
+            taken.green_until_ns,
+            command.operator_id,
+            self.time_ns,
+        )
+        stock = self._receipts.stock(lot.lot_id)
+        account = self._purses[lot.participant_id].account
+        self._events.append(LotChanged(lot=receipted(lot, receipt.receipt_id)))
+        transfer = self._ledger.transfer(stock.asset, stock.account, account, lot.net_g)
+        self._events.append(LedgerPosted("intake", lot.lot_id, (transfer,)))
+        self._events.append(ReceiptChanged("issued", receipt_message(receipt, stock)))
+        self._balances[lot.participant_id, lot.symbol] = None
+        self._open(lot.symbol)
+
+    def _open(self, symbol: str) -> None:
+        """There is something to sell: define the instrument, or open again what was closed for want of receipts."""
+        instrument = self.market.instrument(symbol)
+        if instrument is None:
+            self._clear(self.market.apply(DefineInstrument(symbol)))
+        elif symbol in self._exhausted:
+            del self._exhausted[symbol]
+            if instrument.phase == "closed":
+                phase: Phase = "auction" if instrument.mode == "call_auction" else "continuous"
+                self._clear(self.market.apply(SetPhase(symbol, phase)))
+
+    def _order_delivery(self, command: OrderDelivery) -> None:
+        """Refused: `unknown_receipt` (another's too), `not_issued` (ordered out or expired), `receipt_reserved`."""
+        receipt = self._receipts.get(command.receipt_id)
+        if receipt is None or receipt.participant_id != command.participant_id:
+            self._refuse(command, "unknown_receipt", "receipt_id")
+        elif receipt.state != "issued":
+            self._refuse(command, "not_issued", "receipt_id")
+        elif receipt.reserved_g:
+            self._refuse(command, "receipt_reserved", "receipt_id")
+        else:
+            self._receipts.order_delivery(receipt)
+            message = self._receipts.message(receipt)
+            self._events.append(ReceiptChanged("delivery_ordered", message))
+            self._balances[receipt.participant_id, message.symbol] = None
+            self._close_exhausted((message.symbol,))
+
+    def _load_out(self, command: LoadOut) -> None:
+        """The goods leave: to the holder who ordered them out, or because they have expired and the store is cleared.
+
+        Refused: `unknown_receipt`, `delivery_not_ordered`.
+        """
+        if not self._may(command, "operator_id", ("warehouse",)):
+            return
+        receipt = self._receipts.get(command.receipt_id)
+        if receipt is None:
+            self._refuse(command, "unknown_receipt", "receipt_id")
+        elif receipt.state == "issued":
+            self._refuse(command, "delivery_not_ordered", "receipt_id")
+        else:
+            stock = self._receipts.load_out(receipt)
+            account = self._purses[receipt.participant_id].account
+            transfer = self._ledger.transfer(stock.asset, account, stock.account, receipt.weight_g)
+            self._events.append(LedgerPosted("load_out", receipt.receipt_id, (transfer,)))
+            self._events.append(ReceiptChanged("delivered", receipt_message(receipt, stock)))
+            self._balances[receipt.participant_id, stock.symbol] = None
+
+    def _tell_lot(self, command: Any, result: Lot | tuple[str, str | None]) -> None:
+        if isinstance(result, Lot):
+            self._events.append(LotChanged(lot=result))
+        else:
+            self._refuse(command, *result)
+
+    def _may(self, command: Any, field: str, roles: Sequence[Any]) -> bool:
+        """Whether the one whom the command names in `field` is known and has one of the roles; else it is refused."""
+        refusal = self._participants.refuse_role(getattr(command, field), tuple(roles))
+        if refusal is not None:
+            self._refuse(command, refusal, field)
+        return refusal is None
+
+    def _refuse(self, command: Any, reason: str, field: str | None = None) -> None:
+        self._events.append(RequestRefused(command=command.__struct_config__.tag, reason=reason, field=field))
+
+    def _balance(self, participant_id: int, asset: str) -> BalanceChanged:
+        if asset == CASH:
+            purse = self._purses[participant_id]
+            return BalanceChanged(participant_id, CASH, purse.total_fen, purse.reserved_fen)
+        total_g, reserved_g = self._receipts.balance(participant_id, asset)
+        return BalanceChanged(participant_id, asset, total_g, reserved_g)
+
+    # State
+
+    def snapshot(self) -> bytes:
+        """The whole state, canonical. O(state)."""
+        return msgpack.encode(self._state(self._client_ids.state()))
+
+    def state_hash(self) -> bytes:
+        """32 bytes that stand for the whole state. O(live state): ended orders' client ids carry a digest along."""
+        ended: EndedClientIds = (0, self._client_ids.digest(), [], [])
+        return blake2b(msgpack.encode(self._state(ended)), digest_size=32).digest()
+
+    def _state(self, ended: EndedClientIds) -> EngineState:
+        last_receipt_id, stocks, receipts = self._receipts.state()
+        live = [self._client_ids.get(order.participant_id, order.client_order_id) for order in self._orders.values()]
+        return EngineState(
+            ENGINE_VERSION,
+            self.sequence,
+            self.time_ns,
+            self._venue,
+            self._participants.all(),
+            list(self._purses.values()),
+            self._ledger.last_transfer_id,
+            self._ledger.state(),
+            list(self._deposit_references),
+            self._intake.last_lot_id,
+            self._intake.arrivals(),
+            last_receipt_id,
+            stocks,
+            receipts,
+            self._last_order_id,
+            list(self._orders.values()),
+            [remembered for remembered in live if remembered is not None],
+            ended,
+            sorted(self._exhausted),
+            self.market.snapshot(),
+        )
+
+    @classmethod
+    def restore(cls, state: bytes) -> "Engine":
+        """The engine that `snapshot` wrote; it goes on exactly as that one would have. O(state).
+
+        Raises `msgspec.MsgspecError` on bytes that are no snapshot, ValueError on another version's.
+        """
+        decoded = msgpack.decode(state, type=EngineState)
+        if decoded.version != ENGINE_VERSION:
+            raise ValueError(f"engine state version {decoded.version}, this release reads {ENGINE_VERSION}")
+        engine = cls()
+        engine.sequence = decoded.sequence
+        engine.time_ns = decoded.time_ns
+        engine.market = Market.restore(decoded.market)
+        engine._venue = decoded.venue
+        engine._participants.restore(decoded.participants)
+        engine._purses = {purse.participant_id: purse for purse in decoded.purses}
+        engine._ledger.restore(decoded.last_transfer_id, decoded.balances)
+        engine._deposit_references = dict.fromkeys(decoded.deposit_references)
+        engine._intake.restore(decoded.last_lot_id, decoded.arrivals)
+        engine._receipts.restore(decoded.last_receipt_id, decoded.stocks, decoded.receipts, decoded.time_ns)
+        engine._client_ids.restore(*decoded.ended_client_ids, decoded.live_client_ids)
+        engine._last_order_id = decoded.last_order_id
+        for order in decoded.orders:
+            engine._orders[order.order_id] = order
+            engine._orders_of.setdefault(order.participant_id, {})[order.order_id] = order
+            if order.display_quantity is not None:
+                engine._icebergs.setdefault(order.symbol, {})[order.order_id] = order
+        engine._exhausted = dict.fromkeys(decoded.exhausted)
+        return engine
+
+    def audit(self) -> None:
+        """Assert every invariant: money, goods, reservations, orders, and that they agree; for tests. O(state)."""
+        self.market.audit()
+        self._ledger.audit()
+        self._receipts.audit()
+        assert not self._events
+        assert not self._touched
+        self._audit_orders()
+        self._audit_reservations()
+        self._audit_ledger()
+        live = {order.order_id: (order.participant_id, order.client_order_id) for order in self._orders.values()}
+        self._client_ids.audit(live)
+
+    def _audit_orders(self) -> None:
+        """Clearing's orders are the market's, and stand as last reported."""
+        assert list(self._orders) == sorted(self._orders)
+        views = {view.order_id: view for view in self.market.orders()}
+        assert views.keys() == self._orders.keys()
+        for order_id, view in views.items():
+            order = self._orders[order_id]
+            assert order.order_id == order_id <= self._last_order_id
+            assert self._orders_of[order.participant_id][order_id] is order
+            assert (order.participant_id, order.symbol, order.side) == (view.participant_id, view.symbol, view.side)
+            assert (order.kind, order.price, order.stop_price) == (view.kind, view.price, view.stop_price)
+            assert (order.quantity, order.filled) == (view.quantity, view.filled)
+            assert order.display_quantity == view.display_quantity
+            assert order.displayed == view.displayed, (order, view)
+            assert order.waiting == (view.state == "waiting")
+        assert sum(len(mine) for mine in self._orders_of.values()) == len(self._orders)
+        icebergs = {order_id: order for kept in self._icebergs.values() for order_id, order in kept.items()}
+        assert icebergs == {
+            order_id: order for order_id, order in self._orders.items() if order.display_quantity is not None
+        }
+
+    def _audit_reservations(self) -> None:
+        """What is reserved is what the live orders need, to the fen and the gram."""
+        reserved_fen = dict.fromkeys(self._purses, 0)
+        reserved_kg: dict[int, int] = {}
+        for order in self._orders.values():
+            remaining = order.quantity - order.filled
+            if order.side == "buy":
+                assert order.bound is not None
+                assert not order.lots
+                assert order.price is None or order.price == order.bound
+                assert order.reserved_fen == order.required_fen(order.quantity, order.bound)
+                reserved_fen[order.participant_id] += order.reserved_fen
+            else:
+                assert order.reserved_fen == 0
+                assert sum(held for _, held in order.lots) == remaining
+                assert len(order.lots) <= MAXIMUM_LOTS_PER_ORDER
+                for receipt_id, held in order.lots:
+                    receipt = self._receipts.get(receipt_id)
+                    assert receipt is not None
+                    assert receipt.participant_id == order.participant_id
+                    assert self._receipts.stock(receipt.lot_id).symbol == order.symbol
+                    assert held > 0
+                    reserved_kg[receipt_id] = reserved_kg.get(receipt_id, 0) + held
+        for purse in self._purses.values():
+            assert 0 <= purse.reserved_fen == reserved_fen[purse.participant_id] <= purse.total_fen
+        for receipt in self._receipts.all():
+            assert receipt.reserved_g == 1_000 * reserved_kg.get(receipt.receipt_id, 0)
+
+    def _audit_ledger(self) -> None:
+        """The ledger knows the same money and the same goods."""
+        cash = {purse.account: purse.total_fen for purse in self._purses.values() if purse.total_fen}
+        kept = self._ledger.balances[CASH]
+        assert {account: kept[account] for account in kept if account.startswith("participant:")} == cash
+        goods: dict[tuple[str, str], int] = {}
+        for receipt in self._receipts.all():
+            stock = self._receipts.stock(receipt.lot_id)
+            for account, grams in (
+                (participant_account(receipt.participant_id), receipt.weight_g),
+                (stock.account, -receipt.weight_g),
+            ):
+                goods[stock.asset, account] = goods.get((stock.asset, account), 0) + grams
+        assert goods == {(asset, account): balance for asset, account, balance in self._ledger.state() if asset != CASH}

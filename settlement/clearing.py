@@ -1,0 +1,127 @@
+"""Clearing: what an order has promised, what it has paid, and what it costs.
+
+An order's fee is the larger of the venue's minimum and its rate on all that the order has traded, rounded up to the
+fen; each fill pays the increase. A seller never pays more than the proceeds. The schedule is that of the order's entry.
+
+A buy keeps reserved what it may still cost:
+
+    price × remaining + fee(traded so far + price × remaining) - fee paid so far
+
+where `price` is its limit or, for an order without one, the highest price that it can meet. The fee grows with the
+value, so no fill at that price or below costs more than it frees, whatever the order of fills.
+"""
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from matching.messages import Kind, Side, TimeInForce
+from settlement.messages import ExecutionReport, OrderStatus
+from settlement.receipts import Lots
+
+MILLION: Final = 1_000_000
+
+
+class Purse(Struct, gc=False, array_like=True):
+    """A participant's money: what the ledger says is his, and the part of it that his live buys hold."""
+
+    participant_id: int
+    account: str
+    total_fen: int = 0
+    reserved_fen: int = 0
+
+
+class Order(Struct, gc=False, array_like=True):
+    """A live order as clearing sees it; its place in the market is the market's.
+
+    `bound` is the price per kilogram up to which a buy has reserved its remainder; none for sells, and for a market buy
+    that trades at once against what was reserved for exactly that. `named` are the receipts that the seller chose.
+    `displayed` and `waiting` are as last reported, as are `sequence` and `time_ns`.
+    """
+
+    order_id: int
+    client_order_id: str
+    participant_id: int
+    symbol: str
+    side: Side
+    kind: Kind
+    price: int | None
+    stop_price: int | None
+    quantity: int
+    time_in_force: TimeInForce
+    expires_ns: int | None
+    display_quantity: int | None
+    minimum_quantity: int | None
+    post_only: bool
+    named: tuple[int, ...] | None
+    fee_rate_ppm: int
+    fee_minimum_fen: int
+    bound: int | None
+    lots: Lots
+    filled: int = 0
+    traded_fen: int = 0
+    fee_fen: int = 0
+    reserved_fen: int = 0
+    displayed: int = 0
+    waiting: bool = False
+    sequence: int = 0
+    time_ns: int = 0
+
+    def required_fen(self, quantity: int, bound: int) -> int:
+        """What a buy of this total must have reserved, its remainder bounded by this price."""
+        open_fen = bound * (quantity - self.filled)
+        return open_fen + fee_fen(self.fee_rate_ppm, self.fee_minimum_fen, self.traded_fen + open_fen) - self.fee_fen
+
+    def plain(self) -> bool:
+        """Whether the order, while it lives, rests in the book with all that is left of it shown."""
+        return self.kind == "limit" and self.display_quantity is None and self.time_in_force != "closing"
+
+    def report(self, status: OrderStatus, reason: str | None, remaining: int) -> ExecutionReport:
+        """The order as `sequence`, `displayed` and the given end or standing show it."""
+        return ExecutionReport(
+            self.order_id,
+            self.client_order_id,
+            self.participant_id,
+            self.symbol,
+            self.side,
+            self.kind,
+            self.price,
+            self.stop_price,
+            self.quantity,
+            self.filled,
+            remaining,
+            self.time_in_force,
+            status,
+            reason,
+            self.traded_fen,
+            self.fee_fen,
+            self.sequence,
+            self.time_ns,
+            self.displayed,
+            self.expires_ns,
+            self.display_quantity,
+            self.minimum_quantity,
+            self.post_only,
+            None if self.side == "buy" else tuple([(receipt_id, held) for receipt_id, held in self.lots]),
+        )
+
+    def live_report(self) -> ExecutionReport:
+        """The order as it lives."""
+        status: Literal["accepted", "resting", "partly_filled"]
+        if self.filled:
+            status = "partly_filled"
+        else:
+            status = "accepted" if self.waiting else "resting"
+        return self.report(status, None, self.quantity - self.filled)
+
+
+def fee_fen(rate_ppm: int, minimum_fen: int, traded_fen: int) -> int:
+    """The fee on all that an order has traded: nothing while it has not, then at least the minimum."""
+    if not traded_fen:
+        return 0
+    return max(minimum_fen, -(-rate_ppm * traded_fen // MILLION))
+
+
+def seller_fee_fen(rate_ppm: int, minimum_fen: int, traded_fen: int) -> int:
+    """The same, but never more than the proceeds."""
+    return min(traded_fen, fee_fen(rate_ppm, minimum_fen, traded_fen))

@@ -1,0 +1,93 @@
+"""Delivery against payment: a trade moves cash, fees and title in one step, or not at all.
+
+It cannot fail for want of assets: both orders have reserved what they need (see `clearing` and `receipts`).
+"""
+
+from typing import Any
+
+from matching.messages import TradeExecuted
+from settlement.clearing import Order, Purse, fee_fen, seller_fee_fen
+from settlement.ledger import FEES, Ledger
+from settlement.messages import CASH, LedgerPosted, LotsDelivered, ReceiptChanged, TradeSettled
+from settlement.receipts import GRAMS, Receipts, receipt_message
+
+
+def settle(
+    trade: TradeExecuted,
+    buy: Order,
+    sell: Order,
+    buyer: Purse,
+    seller: Purse,
+    ledger: Ledger,
+    receipts: Receipts,
+    time_ns: int,
+    events: list[Any],
+) -> None:
+    """Settle a trade and append what happened, in this order.
+
+    `lots_delivered`; `ledger_posted` with the linked transfers: the price from buyer to seller, the buyer's fee, the
+    seller's fee, the goods lot by lot (no transfer of nothing); `receipt_changed` of the seller's receipt and of the
+    buyer's new one, lot by lot; `trade_settled`. The buyer's reservation falls to what the rest of his order needs.
+    O(lots).
+    """
+    trade_id = trade.trade_id
+    price = trade.price
+    quantity = trade.quantity
+    amount_fen = price * quantity
+
+    buy.filled += quantity
+    buy.traded_fen += amount_fen
+    paid_fen = fee_fen(buy.fee_rate_ppm, buy.fee_minimum_fen, buy.traded_fen)
+    buyer_fee_fen = paid_fen - buy.fee_fen
+    buy.fee_fen = paid_fen
+    cost_fen = amount_fen + buyer_fee_fen
+    bound = buy.bound
+    left_fen = buy.reserved_fen - cost_fen if bound is None else buy.required_fen(buy.quantity, bound)
+    assert 0 <= left_fen <= buy.reserved_fen - cost_fen
+    buyer.reserved_fen -= buy.reserved_fen - left_fen
+    buyer.total_fen -= cost_fen
+    buy.reserved_fen = left_fen
+
+    sell.filled += quantity
+    sell.traded_fen += amount_fen
+    paid_fen = seller_fee_fen(sell.fee_rate_ppm, sell.fee_minimum_fen, sell.traded_fen)
+    fee_due_fen = paid_fen - sell.fee_fen
+    sell.fee_fen = paid_fen
+    seller.total_fen += amount_fen - fee_due_fen
+
+    transfer = ledger.transfer
+    transfers = [transfer(CASH, buyer.account, seller.account, amount_fen)]
+    if buyer_fee_fen:
+        transfers.append(transfer(CASH, buyer.account, FEES, buyer_fee_fen))
+    if fee_due_fen:
+        transfers.append(transfer(CASH, seller.account, FEES, fee_due_fen))
+    handovers = receipts.deliver(sell.lots, quantity, buy.participant_id, time_ns)
+    delivered = []
+    settled = []
+    changes: list[ReceiptChanged] = []
+    for sold, bought, kilograms, stock in handovers:
+        transfers.append(transfer(stock.asset, seller.account, buyer.account, kilograms * GRAMS))
+        delivered.append((sold.receipt_id, kilograms))
+        settled.append((sold.receipt_id, bought.receipt_id, kilograms))
+        changes.append(ReceiptChanged("transferred", receipt_message(sold, stock)))
+        changes.append(ReceiptChanged("transferred", receipt_message(bought, stock)))
+    events.append(LotsDelivered(trade_id, tuple(delivered)))
+    events.append(LedgerPosted("trade", trade_id, tuple(transfers)))
+    events.extend(changes)
+    events.append(
+        TradeSettled(
+            trade_id,
+            trade.symbol,
+            price,
+            quantity,
+            trade.aggressor_side,
+            buy.order_id,
+            sell.order_id,
+            buy.participant_id,
+            sell.participant_id,
+            amount_fen,
+            buyer_fee_fen,
+            fee_due_fen,
+            tuple(settled),
+        )
+    )

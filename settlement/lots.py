@@ -1,0 +1,231 @@
+"""Lots on their way to a receipt: announced by a grower, weighed and inspected by the warehouse.
+
+    announced ──weigh──► weighed ──inspect──► inspected ──issue──► receipted
+        └──────────────────┴── refused (found unfit, or its green life is over) ──┘
+
+A lot that is receipted or refused leaves the intake; what was written about it stays in the events.
+"""
+
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from settlement.civil import day_number, venue_day
+from settlement.life import RIPEST_STAGE, green_until_ns
+from settlement.messages import (
+    AnnounceLot,
+    ConfigureVenue,
+    Grade,
+    InspectLot,
+    Lot,
+    ParticipantRegistered,
+    WeighLot,
+)
+from settlement.symbols import symbol_of
+
+CARTON_MAXIMUM_G: Final = 30_000
+"""Cartons of the trade hold 7 to 18.5 kg net (DOMAIN); what weighs more than this is a slip of the pen."""
+
+LOT_MAXIMUM_G: Final = 1_000_000_000
+"""A thousand tonnes: more than both stores of a county hold. Keeps every sum of grams within 63 bits."""
+
+TOLERANCE_PERMILLE: Final[dict[Grade, int]] = {"E": 50, "1": 100, "2": 100}
+"""Defects allowed by weight (GB/T 9827-1988 and Codex CXS 205-1997: Extra 5 %, I and II 10 %)."""
+
+CHILLED_BELOW_DC: Final = 110
+"""Tenths of a degree: below 11 °C the fruit has taken chilling injury (DOMAIN: it starts at 11–13 °C)."""
+
+Refusal = tuple[str, str | None]
+"""(reason, the field at fault)."""
+
+
+class Arrival(Struct, gc=False, array_like=True):
+    """A lot in the intake, its variety's whole green life as configured at the announcement, and when it ends."""
+
+    lot: Lot
+    variety_days: int
+    green_until_ns: int
+
+
+class Intake:
+    """The lots that are neither receipted nor refused yet. O(log lots) a change."""
+
+    def __init__(self) -> None:
+        self.last_lot_id = 0
+        self._arrivals: dict[int, Arrival] = {}
+        # (green_until_ns, lot_id); an entry whose lot has left or changed its life is dropped when it comes to the top.
+        self._deadlines: list[tuple[int, int]] = []
+
+    def announce(
+        self, command: AnnounceLot, grower: ParticipantRegistered, venue: ConfigureVenue, time_ns: int
+    ) -> Lot | Refusal:
+        """The lot, or the first reason that applies.
+
+        `unknown_variety`, `unknown_warehouse`, `invalid_harvest_date` (no such day), `harvest_in_future`,
+        `past_green_life`, `implausible_weight`, `certificate_required` (of an obliged seller: MARA Order 2025-4).
+        """
+        variety = next((variety for variety in venue.varieties if variety.code == command.variety), None)
+        if variety is None:
+            return "unknown_variety", "variety"
+        if all(warehouse.code != command.warehouse for warehouse in venue.warehouses):
+            return "unknown_warehouse", "warehouse"
+        harvest_day = day_number(command.harvest_date)
+        if harvest_day is None:
+            return "invalid_harvest_date", "harvest_date"
+        if harvest_day > venue_day(time_ns):
+            return "harvest_in_future", "harvest_date"
+        until_ns = green_until_ns(variety.green_life_days, 1, harvest_day)
+        if until_ns <= time_ns:
+            return "past_green_life", "harvest_date"
+        if not plausible(command.weight_g, command.cartons):
+            return "implausible_weight", "weight_g"
+        if grower.obliged and command.certificate_number is None:
+            return "certificate_required", "certificate_number"
+        self.last_lot_id += 1
+        lot = Lot(
+            lot_id=self.last_lot_id,
+            participant_id=command.participant_id,
+            variety=command.variety,
+            grade=command.grade,
+            warehouse=command.warehouse,
+            harvest_date=command.harvest_date,
+            cartons=command.cartons,
+            weight_g=command.weight_g,
+            town=command.town,
+            village=command.village,
+            certificate_number=command.certificate_number,
+            symbol=symbol_of(command.variety, command.grade, command.warehouse, harvest_day),
+            announced_ns=time_ns,
+        )
+        self._arrivals[lot.lot_id] = Arrival(lot, variety.green_life_days, until_ns)
+        heappush(self._deadlines, (until_ns, lot.lot_id))
+        return lot
+
+    def weigh(self, command: WeighLot) -> Lot | Refusal:
+        """The lot with its weights, or why not.
+
+        `unknown_lot`, `lot_closed`, `already_weighed`, `invalid_tare_g` (no net is left), `implausible_weight`.
+        """
+        arrival = self._arrivals.get(command.lot_id)
+        if arrival is None:
+            return self._absent(command.lot_id)
+        lot = arrival.lot
+        if lot.status != "announced":
+            return "already_weighed", "lot_id"
+        net_g = command.gross_g - command.tare_g
+        if net_g <= 0:
+            return "invalid_tare_g", "tare_g"
+        if not plausible(net_g, lot.cartons):
+            return "implausible_weight", "gross_g"
+        arrival.lot = replace(
+            lot,
+            status="weighed",
+            gross_g=command.gross_g,
+            tare_g=command.tare_g,
+            net_g=net_g,
+            scale_id=command.scale_id,
+        )
+        return arrival.lot
+
+    def inspect(self, command: InspectLot, time_ns: int) -> Lot | Refusal:
+        """The lot as found, or `unknown_lot`, `lot_closed`, `not_weighed`, `already_inspected`.
+
+        A finding can itself refuse the lot: its status is then `refused` and its reason the first of
+        `defects_over_tolerance`, `too_ripe`, `green_life_over`, `chilling_injury`.
+        """
+        arrival = self._arrivals.get(command.lot_id)
+        if arrival is None:
+            return self._absent(command.lot_id)
+        lot = arrival.lot
+        if lot.status != "weighed":
+            return ("not_weighed" if lot.status == "announced" else "already_inspected"), "lot_id"
+        harvest_day = day_number(lot.harvest_date)
+        assert harvest_day is not None
+        until_ns = green_until_ns(arrival.variety_days, command.colour_stage, harvest_day)
+        reason = None
+        if command.defect_permille > TOLERANCE_PERMILLE[command.grade]:
+            reason = "defects_over_tolerance"
+        elif command.colour_stage > RIPEST_STAGE:
+            reason = "too_ripe"
+        elif until_ns <= time_ns:
+            reason = "green_life_over"
+        elif command.temperature_dc < CHILLED_BELOW_DC:
+            reason = "chilling_injury"
+        found = arrival.lot = replace(
+            lot,
+            status="inspected" if reason is None else "refused",
+            inspected_grade=command.grade,
+            colour_stage=command.colour_stage,
+            defect_permille=command.defect_permille,
+            temperature_dc=command.temperature_dc,
+            symbol=symbol_of(lot.variety, command.grade, lot.warehouse, harvest_day),
+            reason=reason,
+        )
+        if reason is not None:
+            del self._arrivals[found.lot_id]
+        elif until_ns != arrival.green_until_ns:
+            arrival.green_until_ns = until_ns
+            heappush(self._deadlines, (until_ns, found.lot_id))
+        return found
+
+    def take(self, lot_id: int) -> Arrival | Refusal:
+        """An inspected lot, taken out for its receipt, or `unknown_lot`, `lot_closed`, `not_inspected`."""
+        arrival = self._arrivals.get(lot_id)
+        if arrival is None:
+            return self._absent(lot_id)
+        if arrival.lot.status != "inspected":
+            return "not_inspected", "lot_id"
+        return self._arrivals.pop(lot_id)
+
+    def spoil(self, time_ns: int) -> list[Lot]:
+        """Refuse (`green_life_over`) the lots whose green life ended before they had a receipt, earliest end first."""
+        spoiled = []
+        while (deadline_ns := self.next_deadline_ns()) is not None and deadline_ns <= time_ns:
+            _, lot_id = heappop(self._deadlines)
+            lot = self._arrivals.pop(lot_id).lot
+            spoiled.append(replace(lot, status="refused", reason="green_life_over"))
+        return spoiled
+
+    def next_deadline_ns(self) -> int | None:
+        """When the next lot's green life ends."""
+        deadlines = self._deadlines
+        while deadlines:
+            until_ns, lot_id = deadlines[0]
+            arrival = self._arrivals.get(lot_id)
+            if arrival is not None and arrival.green_until_ns == until_ns:
+                return until_ns
+            heappop(deadlines)
+        return None
+
+    def get(self, lot_id: int) -> Lot | None:
+        arrival = self._arrivals.get(lot_id)
+        return None if arrival is None else arrival.lot
+
+    def all(self) -> list[Lot]:
+        """Ascending `lot_id`."""
+        return [arrival.lot for arrival in self._arrivals.values()]
+
+    def arrivals(self) -> list[Arrival]:
+        return list(self._arrivals.values())
+
+    def restore(self, last_lot_id: int, arrivals: Iterable[Arrival]) -> None:
+        self.last_lot_id = last_lot_id
+        self._arrivals = {arrival.lot.lot_id: arrival for arrival in arrivals}
+        self._deadlines = [(arrival.green_until_ns, lot_id) for lot_id, arrival in self._arrivals.items()]
+        heapify(self._deadlines)
+
+    def _absent(self, lot_id: int) -> Refusal:
+        return ("lot_closed" if lot_id <= self.last_lot_id else "unknown_lot"), "lot_id"
+
+
+def receipted(lot: Lot, receipt_id: int) -> Lot:
+    """The lot as it leaves the intake with its receipt."""
+    return replace(lot, status="receipted", receipt_id=receipt_id)
+
+
+def plausible(weight_g: int, cartons: int) -> bool:
+    """Whether so many cartons may hold this weight."""
+    return weight_g <= min(cartons * CARTON_MAXIMUM_G, LOT_MAXIMUM_G)
