@@ -1,0 +1,118 @@
+"""The web application: all routes under one roof. `exchange/app.py` calls `create_app`; nothing here knows of it."""
+
+from typing import Any, cast
+
+from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
+from litestar.exceptions import NotFoundException
+from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+
+from marketdata.feed import Feed
+from web import (
+    accounts,
+    docs,
+    feed_socket,
+    growers,
+    health,
+    market,
+    operators,
+    receipts,
+    trading,
+    warehouse,
+)
+from web.bodies import MAXIMUM_BODY, JsonBody
+from web.context import SECURITY, Services, known_parameters, signed_in
+from web.desk import Desk
+from web.edge import API, Edge
+from web.errors import answer_problem
+from web.metrics import Metrics
+from web.order_entry import OrderEntry
+from web.pages import Terminal
+from web.ports import Gateway
+from web.sessions import Sessions
+from web.settings import WebSettings
+
+DEFAULTS = WebSettings()
+
+
+class WebApplication(Litestar):
+    """Litestar with the edge around it."""
+
+    edge: Edge | None = None
+
+    async def __call__(
+        self,
+        scope: Scope | LifeSpanScope,
+        receive: Receive | LifeSpanReceive,
+        send: Send | LifeSpanSend,
+    ) -> None:
+        kind: str = scope["type"]
+        if kind == "http" and self.edge is not None:
+            await self.edge(scope, cast(Receive, receive), cast(Send, send), super().__call__)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -> Litestar:
+    """The application over a venue; `app.state["order_entry"]` is for the programs' port.
+
+    It owns two threads for passwords, which end with it.
+    """
+    metrics = Metrics(gateway)
+    web = Services(
+        gateway=gateway,
+        sessions=Sessions(gateway, settings),
+        desk=Desk(gateway, metrics),
+        metrics=metrics,
+        settings=settings,
+    )
+    terminal = Terminal(settings.static)
+
+    def answer_missing(request: Request[Any, Any, Any], error: NotFoundException) -> Response[bytes]:
+        """What is no route may be the terminal's."""
+        path = request.scope["path"]
+        if request.method == "GET" and not f"{path}/".startswith("/api/"):
+            page = terminal.find(path)
+            if page is not None:
+                return page
+        return answer_problem(request, error)
+
+    public = Router(
+        API,
+        route_handlers=[*accounts.PUBLIC, *market.PUBLIC],
+    )
+    private = Router(
+        API,
+        route_handlers=[
+            *accounts.PRIVATE,
+            *trading.PRIVATE,
+            *growers.PRIVATE,
+            *receipts.PRIVATE,
+            *warehouse.PRIVATE,
+            *operators.PRIVATE,
+        ],
+        guards=[signed_in],
+        security=SECURITY,
+    )
+    app = WebApplication(
+        route_handlers=[public, private, *health.PUBLIC, *docs.PUBLIC, feed_socket.feed_socket],
+        dto=JsonBody,
+        return_dto=None,
+        guards=[known_parameters],
+        exception_handlers={NotFoundException: answer_missing, Exception: answer_problem},
+        request_max_body_size=MAXIMUM_BODY,
+        openapi_config=docs.description(settings),
+        state=State(
+            {
+                "services": web,
+                "docs": docs.Docs(settings),
+                "feed": feed,
+                "order_entry": OrderEntry(web.desk, web.sessions),
+            }
+        ),
+        on_shutdown=[web.sessions.close],
+        logging_config=None,
+        debug=False,
+    )
+    app.edge = Edge(web)
+    return app

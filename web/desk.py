@@ -1,0 +1,281 @@
+"""The order desk: what placing, amending and cancelling mean, whoever asks, HTTP or a feed connection.
+
+An answer is made from the events of the command alone, once they are durable. The first thing that each verb does is
+submit: no await stands before it, so requests started in some order enter the venue in that order.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from matching.messages import (
+    AmendOrder,
+    AmendRejected,
+    CancelOrder,
+    CancelRejected,
+    CommandRejected,
+    Kind,
+    MassCancel,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+from settlement import queries
+from settlement.messages import EnterOrder, ExecutionReport, OrderRepeated, OrderStatus, RequestRefused
+from web.bodies import Answer, Body, Integer, PositiveInteger, ShortText, TimeNs
+from web.errors import NotFound, Problem, Refused
+from web.metrics import Metrics
+from web.ports import Gateway, Outcome
+from web.views import is_id, live
+
+MAXIMUM_LOTS = 100
+
+
+class NewOrder(Body, frozen=True):
+    """An order as a participant sends it. What only the market can judge (a price off the tick, a quantity of 0) is
+    not judged here: such an order reaches the market and comes back `rejected` with the reason.
+    """
+
+    client_order_id: Annotated[
+        ShortText, Meta(description="Your name for the order: sent again, it is not placed again.")
+    ]
+    symbol: ShortText
+    side: Side
+    quantity: Annotated[Integer, Meta(description="Kilograms.")]
+    kind: Kind = "limit"
+    price: Annotated[Integer, Meta(description="Fen per kilogram; with `limit` and `stop_limit` only.")] | None = None
+    stop_price: Annotated[Integer, Meta(description="Fen per kilogram; with `stop` and `stop_limit` only.")] | None = (
+        None
+    )
+    time_in_force: TimeInForce = "gtc"
+    expires_ns: TimeNs | None = None
+    display_quantity: Annotated[Integer, Meta(description="Kilograms shown of an iceberg.")] | None = None
+    minimum_quantity: Annotated[Integer, Meta(description="Kilograms; with `ioc` only.")] | None = None
+    post_only: bool = False
+    self_trade: SelfTrade = "cancel_resting"
+    lots: (
+        Annotated[
+            list[PositiveInteger],
+            Meta(
+                max_length=MAXIMUM_LOTS,
+                description="Sells: receipt ids in the order of delivery; null: oldest harvest first, then number.",
+            ),
+        ]
+        | None
+    ) = None
+
+
+class OrderChange(Body, frozen=True):
+    """What to change about an order; what is null or left out stays as it is."""
+
+    quantity: Annotated[Integer, Meta(description="The new total in kilograms, what is filled included.")] | None = None
+    price: (
+        Annotated[Integer, Meta(description="Fen per kilogram. A change gives up the place in the queue.")] | None
+    ) = None
+    display_quantity: Annotated[Integer, Meta(description="Kilograms shown from the next tip on.")] | None = None
+
+
+class Order(Answer, frozen=True):
+    """An order as it stands after the command `sequence`. Prices in fen per kilogram, quantities in kilograms."""
+
+    order_id: int
+    client_order_id: str
+    symbol: str
+    side: Side
+    kind: Kind
+    price: int | None
+    stop_price: int | None
+    quantity: int
+    filled: int
+    remaining: int
+    time_in_force: TimeInForce
+    status: OrderStatus
+    reason: str | None
+    traded_fen: int
+    fee_fen: int
+    sequence: int
+    time_ns: int
+    expires_ns: int | None
+    display_quantity: int | None
+    minimum_quantity: int | None
+    post_only: bool
+    lots: tuple[tuple[int, int], ...] | None
+
+
+class Desk:
+    """The verbs. All raise `VenueBusy` and `VenueHalted`, besides what they say."""
+
+    def __init__(self, gateway: Gateway, metrics: Metrics) -> None:
+        self._gateway = gateway
+        self._metrics = metrics
+
+    async def place(self, participant_id: int, new: NewOrder) -> tuple[int, Order]:
+        """201 and the order as it stands after matching, refused ones too; 200 and the first answer for a repetition.
+
+        Raises `Problem` `client_order_id_reused` where the name stands for another order.
+        """
+        outcome = await self._gateway.submit(
+            EnterOrder(
+                participant_id=participant_id,
+                client_order_id=new.client_order_id,
+                symbol=new.symbol,
+                side=new.side,
+                quantity=new.quantity,
+                kind=new.kind,
+                price=new.price,
+                stop_price=new.stop_price,
+                time_in_force=new.time_in_force,
+                expires_ns=new.expires_ns,
+                display_quantity=new.display_quantity,
+                minimum_quantity=new.minimum_quantity,
+                post_only=new.post_only,
+                self_trade=new.self_trade,
+                lots=None if new.lots is None else tuple(new.lots),
+            )
+        )
+        for event in reversed(outcome.events):
+            kind = type(event)
+            if kind is ExecutionReport:
+                self._metrics.order(event.status, event.reason)
+                return 201, order_of(event)
+            if kind is OrderRepeated:
+                return 200, await self._first_answer(event)
+            if kind is RequestRefused:
+                raise Refused(event.reason, event.detail, field=event.field)
+        raise AssertionError("an order was entered and nothing was said of it")
+
+    async def amend(self, participant_id: int, order_id: int, change: OrderChange) -> Order:
+        """The order as amended. Raises `NotFound` `unknown_order`, `Refused` with the market's reason."""
+        if not is_id(order_id):
+            raise NotFound("unknown_order")
+        outcome = await self._gateway.submit(
+            AmendOrder(
+                order_id=order_id,
+                participant_id=participant_id,
+                quantity=change.quantity,
+                price=change.price,
+                display_quantity=change.display_quantity,
+            )
+        )
+        answer = _last_about(outcome, order_id, AmendRejected)
+        if isinstance(answer, ExecutionReport):
+            return order_of(answer)
+        if answer.reason == "unknown_order":
+            ended = await self._own(participant_id, order_id, outcome.sequence)
+            raise NotFound("unknown_order", "" if ended is None else f"the order has ended: {ended.status}")
+        raise Refused(answer.reason)
+
+    async def cancel(self, participant_id: int, order_id: int) -> Order:
+        """The cancelled order, now or long ago. Raises `NotFound` `unknown_order`, `Refused` with the market's
+        reason.
+        """
+        if not is_id(order_id):
+            raise NotFound("unknown_order")
+        outcome = await self._gateway.submit(CancelOrder(order_id=order_id, participant_id=participant_id))
+        answer = _last_about(outcome, order_id, CancelRejected)
+        if isinstance(answer, ExecutionReport):
+            return order_of(answer)
+        if answer.reason == "unknown_order":
+            ended = await self._own(participant_id, order_id, outcome.sequence)
+            if ended is not None and ended.status == "cancelled":
+                return order_of(ended)
+            raise NotFound("unknown_order", "" if ended is None else f"the order has ended: {ended.status}")
+        raise Refused(answer.reason)
+
+    async def cancel_all(self, participant_id: int, symbol: str | None, side: Side | None) -> tuple[int, list[Order]]:
+        """The sequence and the orders that were cancelled, ascending. Raises `Refused` with the market's reason."""
+        outcome = await self._gateway.submit(MassCancel(participant_id=participant_id, symbol=symbol, side=side))
+        orders = []
+        for event in outcome.events:
+            if isinstance(event, CommandRejected) and event.command == "mass_cancel":
+                raise Refused(event.reason)
+            # What had expired by then stands in front, by its own reason.
+            if isinstance(event, ExecutionReport) and event.reason == "mass_cancel":
+                orders.append(order_of(event))
+        return outcome.sequence, orders
+
+    async def order(self, participant_id: int, order_id: int, min_sequence: int | None) -> Order:
+        """An own order, live or ended. Raises `NotFound` `unknown_order`, `ViewBehind`, `HistoryUnavailable`."""
+        sequence = await live(self._gateway, min_sequence)
+        if not is_id(order_id):
+            raise NotFound("unknown_order")
+        report = self._gateway.live_order(order_id)
+        if report is None:
+            report = await self._own(participant_id, order_id, sequence)
+        if report is None or report.participant_id != participant_id:
+            raise NotFound("unknown_order")
+        return order_of(report)
+
+    async def order_by_client_id(self, participant_id: int, client_order_id: str, min_sequence: int | None) -> Order:
+        """An own order by its client's name; of several (a day or more apart) the newest. Raises as `order` does."""
+        sequence = await live(self._gateway, min_sequence)
+        order_id = self._gateway.order_id_of(participant_id, client_order_id)
+        if order_id is not None:
+            return await self.order(participant_id, order_id, sequence)
+        _, report = await self._gateway.history(
+            lambda connection: queries.order_by_client_id(connection, participant_id, client_order_id),
+            min_sequence=sequence,
+        )
+        if report is None:
+            raise NotFound("unknown_order")
+        return order_of(report)
+
+    async def _own(self, participant_id: int, order_id: int, sequence: int) -> ExecutionReport | None:
+        """An own order from the database, not older than `sequence`."""
+        _, report = await self._gateway.history(
+            lambda connection: queries.order(connection, order_id, participant_id=participant_id), min_sequence=sequence
+        )
+        return report
+
+    async def _first_answer(self, repeated: OrderRepeated) -> Order:
+        """What the order's name was answered with the first time, read from the journal."""
+        if not repeated.same_content:
+            raise Problem(
+                409,
+                "client_order_id_reused",
+                f"this client_order_id is order {repeated.order_id}, which is not the same",
+                field="client_order_id",
+            )
+        first = await self._gateway.recorded(repeated.first_sequence)
+        for event in reversed(first.events):
+            if isinstance(event, ExecutionReport) and event.order_id == repeated.order_id:
+                return order_of(event)
+        raise AssertionError("the journal does not say how the order was answered")
+
+
+def order_of(report: ExecutionReport) -> Order:
+    """The report as the public face shows it."""
+    return Order(
+        order_id=report.order_id,
+        client_order_id=report.client_order_id,
+        symbol=report.symbol,
+        side=report.side,
+        kind=report.kind,
+        price=report.price,
+        stop_price=report.stop_price,
+        quantity=report.quantity,
+        filled=report.filled,
+        remaining=report.remaining,
+        time_in_force=report.time_in_force,
+        status=report.status,
+        reason=report.reason,
+        traded_fen=report.traded_fen,
+        fee_fen=report.fee_fen,
+        sequence=report.sequence,
+        time_ns=report.time_ns,
+        expires_ns=report.expires_ns,
+        display_quantity=report.display_quantity,
+        minimum_quantity=report.minimum_quantity,
+        post_only=report.post_only,
+        lots=report.lots,
+    )
+
+
+def _last_about(
+    outcome: Outcome, order_id: int, refusal: type[AmendRejected] | type[CancelRejected]
+) -> ExecutionReport | AmendRejected | CancelRejected:
+    """The command's own order comes last; what an implied expiry said of the same order stands before it."""
+    for event in reversed(outcome.events):
+        if isinstance(event, (ExecutionReport, refusal)) and event.order_id == order_id:
+            return event
+    raise AssertionError("an order was named and nothing was said of it")

@@ -1,0 +1,151 @@
+"""`/feed` on the web port: the market for browsers, a thin adapter over `marketdata.feed`.
+
+A page of ours opens it (other origins are refused), the session's cookie signs it in for the channel `account`, and
+no stream sends more than ten messages a second (`?lane=phone`: four), which is what a screen can show. Orders go over
+HTTP, so none are taken here.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from litestar import WebSocket, websocket
+from litestar.datastructures import State
+
+from marketdata.feed import Connection, Feed
+from marketdata.wire import SUBPROTOCOLS, Payload
+from web.context import services
+from web.errors import Problem
+from web.origins import is_own
+from web.sessions import bearer_token, cookie_token
+
+LANES = {"": 10, "desk": 10, "phone": 4}
+"""Messages a second at most, by `?lane=`."""
+
+MAXIMUM_CONNECTIONS = 5_000
+
+Socket = WebSocket[Any, Any, State]
+
+TRY_LATER = 1013
+POLICY_VIOLATION = 1008
+
+
+@websocket("/feed")
+async def feed_socket(socket: Socket) -> None:
+    """One reader, from upgrade to hanging up."""
+    web = services(socket)
+    headers = socket.headers
+    if not is_own(headers.get("origin"), headers.get("host"), web.settings.origins):
+        await socket.close(POLICY_VIOLATION, "pages of other sites may not read here")
+        return
+    feed: Feed = socket.app.state["feed"]
+    lane = LANES.get(socket.query_params.get("lane", ""))
+    if lane is None:
+        await socket.close(POLICY_VIOLATION, f"lane is one of {', '.join(filter(None, LANES))}")
+        return
+    if len(feed.connections) >= MAXIMUM_CONNECTIONS:
+        await socket.close(TRY_LATER, "too many readers")
+        return
+    participant_id = await _participant_of(socket)
+    offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",")]
+    protocol = next((name for name in offered if name in SUBPROTOCOLS), None)
+    await socket.accept(subprotocols=protocol)
+    web.metrics.connections.inc()
+    outlet = _Outlet(socket)
+    connection = feed.connect(outlet, encoding=SUBPROTOCOLS.get(protocol or "", "json"), lane=lane)
+    connection.sign_in(participant_id)
+    try:
+        await outlet.carry(connection)
+    finally:
+        web.metrics.connections.dec()
+        ending = connection.disconnected()
+        if ending is not None:
+            await ending
+
+
+async def _participant_of(socket: Socket) -> int | None:
+    """Who the cookie (or a bearer token) says it is; a session that has ended reads as nobody."""
+    token = None
+    for name, value in socket.scope["headers"]:
+        if name == b"authorization":
+            token = bearer_token(value) or token
+        elif name == b"cookie":
+            token = token or cookie_token(value)
+    if token is None:
+        return None
+    try:
+        caller = await services(socket).sessions.caller_of_token(token)
+    except Problem:
+        return None
+    return caller.participant_id
+
+
+class _Outlet:
+    """What leaves, one message after the other; what waits is counted, so that the feed knows a slow reader."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self._parts: deque[Payload] = deque()
+        self._bytes = 0
+        self._stirred = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._ending: tuple[int, str] | None = None
+
+    # What the feed calls
+
+    def write(self, parts: list[Payload]) -> None:
+        self._parts.extend(parts)
+        self._bytes += sum(map(len, parts))
+        self._stirred.set()
+
+    def buffered(self) -> int:
+        return self._bytes
+
+    def close(self, code: int, reason: str) -> None:
+        self._ending = (code, reason)
+        self._stirred.set()
+
+    # What carries
+
+    async def carry(self, connection: Connection) -> None:
+        """Both directions, until either ends."""
+        reading = asyncio.ensure_future(self._read(connection))
+        writing = asyncio.ensure_future(self._write(connection))
+        try:
+            await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reading, writing):
+                task.cancel()
+            await asyncio.gather(reading, writing, return_exceptions=True)
+
+    async def _read(self, connection: Connection) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if message["type"] != "websocket.receive":
+                continue
+            text = message.get("text")
+            answering = connection.receive(text if text is not None else message.get("bytes") or b"")
+            if answering is not None:
+                await answering
+            while connection.congested:
+                self._moved.clear()
+                await self._moved.wait()
+
+    async def _write(self, connection: Connection) -> None:
+        socket = self._socket
+        while True:
+            await self._stirred.wait()
+            self._stirred.clear()
+            while self._parts:
+                part = self._parts.popleft()
+                message: Any = {"type": "websocket.send", "text" if isinstance(part, str) else "bytes": part}
+                await socket.send(message)
+                self._bytes -= len(part)
+            self._moved.set()
+            connection.drained()
+            if self._ending is not None:
+                code, reason = self._ending
+                await socket.close(code, reason)
+                return

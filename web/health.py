@@ -1,0 +1,49 @@
+"""Is it alive, is it ready, how is it doing: for whoever watches the venue."""
+
+from litestar import MediaType, Response, get
+
+from web.bodies import Answer
+from web.context import Anyone, gateway_of, services
+from web.metrics import CONTENT_TYPE
+
+
+class Alive(Answer, frozen=True):
+    status: str = "ok"
+
+
+class Readiness(Answer, frozen=True):
+    """`reasons` is empty exactly when `ready`."""
+
+    ready: bool
+    reasons: list[str]
+    sequence: int
+    projected_sequence: int
+
+
+@get("/healthz", tags=["health"], summary="Alive")
+async def healthz(request: Anyone) -> Alive:
+    """200 while the venue's loop turns."""
+    return Alive()
+
+
+@get("/readyz", tags=["health"], summary="Ready")
+async def readyz(request: Anyone) -> Response[Readiness]:
+    """200 when the venue takes orders and the database follows it, else 503 with the reasons."""
+    gateway = gateway_of(request)
+    sequence, projected = gateway.sequence, gateway.projected_sequence
+    reasons = []
+    if gateway.halted is not None:
+        reasons.append(f"halted: {gateway.halted}")
+    if sequence - projected > services(request).settings.maximum_lag:
+        reasons.append(f"the database is {sequence - projected} commands behind")
+    answer = Readiness(ready=not reasons, reasons=reasons, sequence=sequence, projected_sequence=projected)
+    return Response(answer, status_code=503 if reasons else 200)
+
+
+@get("/metrics", tags=["health"], summary="Metrics", media_type=MediaType.TEXT)
+async def metrics(request: Anyone) -> Response[bytes]:
+    """Prometheus text."""
+    return Response(services(request).metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+PUBLIC = [healthz, readyz, metrics]

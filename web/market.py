@@ -1,0 +1,222 @@
+"""What everyone may see: the venue's rules, its instruments, their books, trades and candles."""
+
+from typing import Annotated, Literal
+
+from litestar import get
+from litestar.params import Parameter
+from msgspec import Meta
+
+from marketdata import queries
+from marketdata.depth import checksum
+from marketdata.messages import CandleRow, Interval
+from matching.messages import Phase
+from settlement.messages import Variety, Warehouse
+from web.bodies import Answer, Cursor, Limit, MinSequence
+from web.context import Anyone, gateway_of, services
+from web.errors import NotFound, problems
+from web.gazetteer import Town
+from web.ports import Gateway, InstrumentView
+from web.views import Items, live
+
+Level = tuple[int, int, int]
+MAXIMUM_TIME = 2**63 - 1
+
+
+class Clock(Answer, frozen=True):
+    """`manual`: time moves only when an operator moves it."""
+
+    mode: Literal["real", "manual"]
+    time_ns: int
+
+
+class Venue(Answer, frozen=True):
+    """What forms need to know of the venue."""
+
+    profile: str
+    fee_rate_ppm: Annotated[int, Meta(description="Fee of each side in millionths of the traded value.")]
+    fee_minimum_fen: int
+    warehouses: tuple[Warehouse, ...]
+    varieties: tuple[Variety, ...]
+    towns: Annotated[tuple[Town, ...], Meta(description="Proposals for a lot's town.")]
+    clock: Clock
+    sequence: int
+
+
+class Instrument(Answer, frozen=True):
+    """An instrument as it is defined, and where it stands. Prices in fen per kilogram; `bid` and `ask` are the
+    best displayed.
+    """
+
+    symbol: str
+    tick_size: Annotated[int, Meta(description="Fen per kilogram.")]
+    lot_size: Annotated[int, Meta(description="Kilograms.")]
+    mode: str
+    phase: Phase
+    reference_price: int | None
+    band: Annotated[int | None, Meta(description="Ticks around the reference price.")]
+    collar: int | None
+    protection: int | None
+    cancel_on_halt: bool
+    variety: str
+    grade: str
+    warehouse: str
+    harvest_week: str
+    last: int | None
+    bid: int | None
+    ask: int | None
+    sequence: int
+
+
+class Book(Answer, frozen=True):
+    """Levels `[price, quantity, orders]`, best first, displayed kilograms only; `checksum` as on the feed."""
+
+    symbol: str
+    sequence: int
+    time_ns: int
+    phase: Phase
+    bids: list[Level]
+    asks: list[Level]
+    checksum: int
+
+
+@get("/venue", tags=["market"], summary="The venue", responses=problems(400))
+async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue:
+    """Profile, fees, warehouses, varieties, towns, clock."""
+    gateway = gateway_of(request)
+    sequence = await live(gateway, min_sequence)
+    rules = gateway.venue()
+    return Venue(
+        profile=rules.profile,
+        fee_rate_ppm=rules.fee_rate_ppm,
+        fee_minimum_fen=rules.fee_minimum_fen,
+        warehouses=rules.warehouses,
+        varieties=rules.varieties,
+        towns=services(request).settings.towns,
+        clock=clock_of(gateway),
+        sequence=sequence,
+    )
+
+
+@get("/instruments", tags=["market"], summary="Instruments", responses=problems(400))
+async def list_instruments(request: Anyone, min_sequence: MinSequence = None) -> Items[Instrument]:
+    """All of them by symbol, in one page."""
+    gateway = gateway_of(request)
+    sequence = await live(gateway, min_sequence)
+    return Items(items=[instrument_of(gateway, view) for view in gateway.instruments()], sequence=sequence)
+
+
+@get("/instruments/{symbol:str}", tags=["market"], summary="An instrument", responses=problems(400, 404))
+async def read_instrument(request: Anyone, symbol: str, min_sequence: MinSequence = None) -> Instrument:
+    """Its definition and where it stands."""
+    gateway = gateway_of(request)
+    await live(gateway, min_sequence)
+    return instrument_of(gateway, _known(gateway, symbol))
+
+
+@get("/instruments/{symbol:str}/book", tags=["market"], summary="The book", responses=problems(400, 404))
+async def read_book(
+    request: Anyone,
+    symbol: str,
+    depth: Annotated[int, Parameter(ge=1, le=1000, required=False, description="Levels a side at most.")] = 25,
+    min_sequence: MinSequence = None,
+) -> Book:
+    """True of `sequence`: deltas of the feed with a later one apply to it. Empty while an auction collects."""
+    gateway = gateway_of(request)
+    await live(gateway, min_sequence)
+    view = gateway.book(symbol, depth)
+    if view is None:
+        raise NotFound("unknown_symbol", field="symbol")
+    best = view if depth >= 10 else gateway.book(symbol, 10)
+    assert best is not None
+    return Book(
+        symbol=view.symbol,
+        sequence=view.sequence,
+        time_ns=view.time_ns,
+        phase=view.phase,
+        bids=view.bids,
+        asks=view.asks,
+        checksum=checksum(best.bids, best.asks),
+    )
+
+
+@get("/instruments/{symbol:str}/trades", tags=["market"], summary="Trades", responses=problems(400, 404))
+async def list_trades(
+    request: Anyone, symbol: str, limit: Limit = 100, cursor: Cursor = None, min_sequence: MinSequence = None
+) -> Items[queries.Trade]:
+    """The tape, the newest first."""
+    gateway = gateway_of(request)
+    _known(gateway, symbol)
+    sequence, page = await gateway.history(
+        lambda connection: queries.trades(connection, symbol, cursor=cursor, limit=limit), min_sequence=min_sequence
+    )
+    return Items(items=page.items, next=page.next, sequence=sequence)
+
+
+@get("/instruments/{symbol:str}/candles", tags=["market"], summary="Candles", responses=problems(400, 404))
+async def list_candles(
+    request: Anyone,
+    symbol: str,
+    interval: Annotated[Interval, Parameter(required=False)] = "1m",
+    from_ns: Annotated[
+        int | None, Parameter(ge=0, le=MAXIMUM_TIME, required=False, description="The earliest start.")
+    ] = None,
+    to_ns: Annotated[
+        int | None, Parameter(ge=0, le=MAXIMUM_TIME, required=False, description="Starts before this only.")
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_sequence: MinSequence = None,
+) -> Items[CandleRow]:
+    """`[start_ns, open, high, low, close, volume]`, ascending: the newest `limit` of them; `next` asks for the
+    older ones.
+    """
+    gateway = gateway_of(request)
+    _known(gateway, symbol)
+    sequence, page = await gateway.history(
+        lambda connection: queries.candles(
+            connection, symbol, interval, from_ns=from_ns, to_ns=to_ns, cursor=cursor, limit=limit
+        ),
+        min_sequence=min_sequence,
+    )
+    return Items(items=page.items, next=page.next, sequence=sequence)
+
+
+def instrument_of(gateway: Gateway, view: InstrumentView) -> Instrument:
+    """The view with the best prices and the sequence that both are true of."""
+    book = gateway.book(view.symbol, 1)
+    assert book is not None
+    return Instrument(
+        symbol=view.symbol,
+        tick_size=view.tick_size,
+        lot_size=view.lot_size,
+        mode=view.mode,
+        phase=view.phase,
+        reference_price=view.reference_price,
+        band=view.band,
+        collar=view.collar,
+        protection=view.protection,
+        cancel_on_halt=view.cancel_on_halt,
+        variety=view.variety,
+        grade=view.grade,
+        warehouse=view.warehouse,
+        harvest_week=view.harvest_week,
+        last=view.last,
+        bid=book.bids[0][0] if book.bids else None,
+        ask=book.asks[0][0] if book.asks else None,
+        sequence=book.sequence,
+    )
+
+
+def clock_of(gateway: Gateway) -> Clock:
+    return Clock(mode="manual" if gateway.clock_mode == "manual" else "real", time_ns=gateway.time_ns)
+
+
+def _known(gateway: Gateway, symbol: str) -> InstrumentView:
+    """An instrument's definition never goes away, so this needs no settled state."""
+    view = gateway.instrument(symbol)
+    if view is None:
+        raise NotFound("unknown_symbol", field="symbol")
+    return view
+
+
+PUBLIC = [read_venue, list_instruments, read_instrument, read_book, list_trades, list_candles]

@@ -1,0 +1,33 @@
+"""What the web layer can be told; `exchange/app.py` fills it in from the venue's own settings."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from web.gazetteer import TOWNS, Town
+
+HOUR_NS = 3_600 * 10**9
+STATIC = Path(__file__).parent / "static"
+
+
+class WebSettings(Struct, frozen=True, kw_only=True):
+    """Every field has a default that suits one venue on one machine."""
+
+    origins: tuple[str, ...] = ()
+    """Origins (`https://host[:port]`) beside the venue's own whose pages may write by cookie and open the feed."""
+    maximum_lag: int = 100_000
+    """Commands that the database may be behind before `/readyz` says no."""
+    version: str = "0.1.0"
+    towns: tuple[Town, ...] = TOWNS
+    static: Path = STATIC
+    """Where the built terminal (`terminal/`) and the files of the documentation page (`docs/`) lie."""
+    session_idle_ns: int = 12 * HOUR_NS
+    """A session that is not used for so long ends."""
+    session_lifetime_ns: int = 7 * 24 * HOUR_NS
+    """A session ends after so long, however much it is used."""
+    failed_sign_ins: int = 10
+    """Failures that one name may have from one address within `failed_sign_in_window_s`."""
+    failed_sign_in_window_s: int = 300
+    password_memory_kib: int = 19_456
+    """argon2id's cost: 19 MiB and two passes on one lane, the least that OWASP recommends (about 20 ms)."""
+    password_passes: int = 2

@@ -1,0 +1,73 @@
+"""Two kinds of reading: what is live, from the engine, and what has been, from the database; and how long to wait
+for either.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from matching.messages import MAX_INTEGER
+from web.bodies import Answer
+from web.errors import Fault, InvalidRequest
+from web.ports import Gateway, ViewBehind
+
+T = TypeVar("T")
+
+WAIT_S = 2.0
+"""How long a reader who names a sequence is kept waiting."""
+STEP_S = 0.01
+
+
+class Items(Answer, Generic[T], frozen=True, kw_only=True):
+    """A page of a list, and the sequence that it is true of; `next` goes into `cursor` for what follows, null on
+    the last page.
+    """
+
+    items: list[T]
+    next: str | None = None
+    sequence: int
+
+
+async def live(gateway: Gateway, sequence: int | None = None) -> int:
+    """The sequence that the engine's state is true of: read right after it, before awaiting anything else.
+
+    With `sequence` it waits up to two seconds for that one. A sequence that some answer named has been committed, so
+    only readers who look ahead wait. Raises `ViewBehind`, `VenueHalted`.
+    """
+    if sequence is not None and gateway.sequence < sequence:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + WAIT_S
+        while gateway.sequence < sequence:
+            if loop.time() >= deadline:
+                raise ViewBehind(gateway.sequence, sequence)
+            await asyncio.sleep(STEP_S)
+    await gateway.settled()
+    return gateway.sequence
+
+
+def page_of(items: Sequence[T], key: Callable[[T], int], cursor: str | None, limit: int) -> tuple[list[T], str | None]:
+    """A page of a live list that ascends by an id, the newest first as in the database, and the cursor of the next
+    page.
+    """
+    before = cursor_of(cursor)
+    found: list[T] = []
+    for item in reversed(items):
+        if before is None or key(item) < before:
+            if len(found) == limit:
+                return found, str(key(found[-1]))
+            found.append(item)
+    return found, None
+
+
+def cursor_of(cursor: str | None) -> int | None:
+    """Raises `InvalidRequest` where it is the `next` of no page."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 16):
+        raise InvalidRequest(Fault("cursor", "this is not the next of any page"))
+    return int(cursor)
+
+
+def is_id(number: int) -> bool:
+    """Whether a number can be an id at all; others are unknown, and never reach the venue or the database."""
+    return 1 <= number <= MAX_INTEGER
