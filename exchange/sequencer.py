@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -42,6 +42,11 @@ the journal would hold. A sync shared by so many already costs each next to noth
 
 HASH_COMMANDS: Final = 4096
 """A row carries the state's hash at least each so many commands; so do the first row after a start and the last."""
+
+FIRST_LENT_SECONDS: Final = 0.0005
+LENT_SECONDS: Final = 0.0002
+LENDING_PERIOD_SECONDS: Final = 0.001
+"""How long the event loop stands still for the journal's thread: see `Sequencer._lend`."""
 
 LONGEST_TIMER_SECONDS: Final = 1.0
 """Loop timers run on another clock than the venue: after a jump of the machine's time a deadline is at most so
@@ -122,7 +127,8 @@ class Sequencer:
         self._deadline_ns = engine.next_deadline_ns()
         self._timer: asyncio.TimerHandle | None = None
 
-        self._thread = _Committer(journal, self._loop, self._committed)
+        self._lending: asyncio.TimerHandle | None = None
+        self._thread = _Committer(journal, self._loop, self._told)
         self._thread.start()
         self._set_timer()
 
@@ -194,6 +200,11 @@ class Sequencer:
             raise VenueHalted(self._halted or "the venue is closing")
         self._clock.set(time_ns)
         return (await self.advance()).time_ns
+
+    def halt(self, reason: str) -> None:
+        """Stop acknowledging for a reason found elsewhere: journal, rules and views do not agree."""
+        if self._halted is None:
+            self._halt(reason, [] if self._under_way is None else self._under_way.answers)
 
     async def close(self) -> None:
         """Take nothing more, finish what waits, put the state's hash on the last row, close the journal."""
@@ -270,11 +281,34 @@ class Sequencer:
         self.statistics.execute_ns += handed_ns - started_ns
         self._under_way = _Batch(entry, record, answers, handed_ns)
         self._thread.commit(record)
+        self._lend(FIRST_LENT_SECONDS)
 
-    def _committed(self, failure: BaseException | None) -> None:
-        """The journal's thread has done with the batch under way. Called in the loop."""
+    def _lend(self, seconds: float) -> None:
+        """Wait at most so long for the journal's thread, and again each millisecond.
+
+        The thread cannot tell that it is done without the interpreter's lock, and a loop that never rests does not
+        leave it the lock: what the loop lets go of while it polls, it has again before the thread is awake. Commits
+        took half a second then, at any switch interval. So the loop stands still for it: at once, since a fast disk
+        is done before anyone misses the loop, and then now and again, for a thread that lacks only the lock.
+        """
+        if self._thread.done(seconds):
+            self._committed()
+        else:
+            self._lending = self._loop.call_later(LENDING_PERIOD_SECONDS, self._lend, LENT_SECONDS)
+
+    def _told(self) -> None:
+        """The journal's thread says that it is done, unless the loop has noticed by itself."""
+        if self._under_way is not None and self._thread.done(0):
+            self._committed()
+
+    def _committed(self) -> None:
+        """The journal's thread has done with the batch under way."""
         batch = self._under_way
         assert batch is not None
+        if self._lending is not None:
+            self._lending.cancel()
+            self._lending = None
+        failure = self._thread.failure
         if failure is not None:
             _log.error("the journal failed in the batch at sequence %d: %s", batch.entry.first_sequence, failure)
             self._halt(f"the journal cannot be written: {failure}", batch.answers)
@@ -375,19 +409,24 @@ class Sequencer:
 class _Committer(Thread):
     """The one thread that writes the journal. Handed over and told back in 25 µs, where a pool of one took 31."""
 
-    def __init__(
-        self, journal: Journal, loop: asyncio.AbstractEventLoop, committed: Callable[[BaseException | None], None]
-    ) -> None:
+    def __init__(self, journal: Journal, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
         super().__init__(name="journal", daemon=True)
+        self.failure: BaseException | None = None
         self._journal = journal
         self._loop = loop
-        self._told = committed
+        self._tell = told
         self._records: SimpleQueue[Record | None] = SimpleQueue()
+        self._done = Lock()
+        self._done.acquire()
         self._finished: asyncio.Future[None] = loop.create_future()
         self._asked_to_finish = False
 
     def commit(self, record: Record) -> None:
         self._records.put(record)
+
+    def done(self, seconds: float) -> bool:
+        """Whether the record handed over has been dealt with, after waiting at most so long; says yes once."""
+        return self._done.acquire(timeout=seconds)
 
     async def finished(self) -> None:
         """Close the journal and end, after what was handed over."""
@@ -399,12 +438,12 @@ class _Committer(Thread):
 
     def run(self) -> None:
         while (record := self._records.get()) is not None:
-            failure: BaseException | None = None
             try:
                 self._journal.append(record)
             except BaseException as error:
-                failure = error
-            self._loop.call_soon_threadsafe(self._told, failure)
+                self.failure = error
+            self._done.release()
+            self._loop.call_soon_threadsafe(self._tell)
         try:
             self._journal.close()
         finally:

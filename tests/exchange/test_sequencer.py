@@ -199,6 +199,36 @@ async def test_giving_up_an_answer_breaks_nobody_elses(path: Path) -> None:
         assert engine.counts == {"A": 1, "B": 3}
 
 
+async def test_a_loop_that_never_rests_does_not_starve_the_journal(path: Path) -> None:
+    """Without lending it the interpreter's lock, a commit took half a second in such a loop, 300 of them minutes."""
+    async with venue(SqliteJournal(path)) as (sequencer, _):
+        done = False
+
+        async def spin() -> None:
+            while not done:
+                sum(range(3_000))
+                await asyncio.sleep(0)
+
+        spinning = asyncio.ensure_future(spin())
+        for number in range(1, 301):
+            assert (await sequencer.submit(change("A"))).sequence == number
+        done = True
+        await spinning
+
+
+async def test_the_loop_goes_on_during_a_slow_commit(path: Path) -> None:
+    journal = HeldJournal(path)
+    journal.gate.clear()
+    async with venue(journal) as (sequencer, _):
+        answer = sequencer.offer(change("A"))
+        await entered(journal)
+        for _ in range(100):
+            await asyncio.sleep(0.001)
+        assert not answer.done()
+        journal.gate.set()
+        assert (await answer).sequence == 1
+
+
 # --- what readers of the engine see
 
 
