@@ -1,0 +1,103 @@
+"""The command line of the exchange: `exchange serve | demo | init | replay | verify`.
+
+Exit status: 0 done, 1 found something wrong, 2 could not start as asked (one line on standard error says what to do).
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from exchange.config import Settings, SetupError, load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except SetupError as error:
+        print(f"exchange: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Each command imports what it needs itself, so that `--help` and a usage error answer at once.
+    match options.command:
+        case "serve":
+            from exchange.app import serve
+
+            return serve(_settings(options))
+        case "demo":
+            from exchange.demo import demonstrate
+
+            return demonstrate(_settings(options))
+        case "init":
+            from exchange.founding import found
+
+            return found(_settings(options), options.name, options.password)
+        case "replay":
+            from exchange.replay import run_replay
+
+            return run_replay(_settings(options).journal_path)
+        case "verify":
+            from exchange.verify import run_verify
+
+            settings = _settings(options)
+            return run_verify(settings.journal_path, settings.database)
+        case _:
+            from exchange.follower import follow
+
+            settings = _settings(options)
+            return follow(settings.journal_path, settings.database)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    flags = {name: value for name, value in vars(options).items() if name in Settings.__struct_fields__}
+    if options.command == "demo" and options.data is None and "EXCHANGE_DATA" not in os.environ:
+        flags["data"] = "exchange-demo"
+    return load(flags, file=options.config)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="exchange", description="The banana exchange of Suixi county.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument(
+            "--data", metavar="DIR", help="data folder (exchange-data; for the demonstration exchange-demo)"
+        )
+        added.add_argument(
+            "--config", metavar="FILE", help="settings as TOML; flags and EXCHANGE_… variables come first"
+        )
+        added.add_argument("--database-url", metavar="URL", help="the database of the views; default: SQLite in DIR")
+        return added
+
+    for name, text in (
+        ("serve", "run the venue on its data folder"),
+        ("demo", "run a living demonstration market; loopback only, public passwords"),
+    ):
+        added = command(name, text)
+        added.add_argument("--host", help="address to listen on (127.0.0.1)")
+        added.add_argument("--port", type=int, help="HTTP and terminal (8000); 0: any free one")
+        added.add_argument("--feed-port", type=int, help="WebSocket feed and order entry for programs (8001)")
+        added.add_argument("--seed", type=int, metavar="N", help="seed of everything drawn by chance (1)")
+        added.add_argument(
+            "--clock", choices=("real", "manual"), help="manual: time moves by POST /operator/clock only"
+        )
+        added.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+    init = command("init", "make the first operator of an empty venue")
+    init.add_argument("--name", default="operator", help="the operator's sign-in name (operator)")
+    init.add_argument(
+        "--password", help="default: EXCHANGE_OPERATOR_PASSWORD, else asked on a terminal, else drawn and printed"
+    )
+    command("replay", "re-execute the journal and print its last sequence and state hash")
+    command("verify", "check journal chain, ledger, receipts, and the database against the journal")
+    command("follow", "the follower process; the venue starts it by itself")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""The venue, put together: the only place that knows all rooms.
+
+premises (journal, engine) ─► sequencer ─► publication ─► feed ─► WebSocket port for programs
+                                 ▲    └──► follower (a process)      └─► /feed on the web port
+                                 └── gateway ◄── web (HTTP, order entry)
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import uvicorn
+import uvloop
+
+from exchange.config import Settings, SetupError
+from exchange.database import connect
+from exchange.follower_handle import Fault, FollowerHandle
+from exchange.gateway import VenueGateway
+from exchange.premises import Premises, premises
+from exchange.publication import Publication
+from exchange.sequencer import Sequencer
+from marketdata.pump import Pump
+from marketdata.server import FeedServer
+from web.app import create_app
+from web.settings import WebSettings
+
+SHUTDOWN_SECONDS: Final = 1
+"""What open HTTP requests have to finish in; the whole venue has promised to be gone in five."""
+
+FOLLOWER_SECONDS: Final = 2.5
+"""What the follower has to drain in; it goes on where it was at the next start."""
+
+logger = logging.getLogger("exchange")
+
+Beside = Callable[["Venue"], contextlib.AbstractAsyncContextManager[str]]
+"""Something that runs beside the venue while it serves; it yields what to print below the `ready` line."""
+
+
+class Venue:
+    """A running venue: where it listens, and what it was started with."""
+
+    def __init__(self, settings: Settings, host: str, port: int, feed_port: int, sequencer: Sequencer) -> None:
+        self.settings = settings
+        self.host = host
+        self.port = port
+        self.feed_port = feed_port
+        self._sequencer = sequencer
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def halted(self) -> str | None:
+        return self._sequencer.halted
+
+
+def serve(settings: Settings) -> int:
+    """`exchange serve`: run until SIGTERM or SIGINT. Exit status 0, or 1 where the venue had halted. Raises
+    `SetupError`.
+    """
+    return run_venue(settings)
+
+
+def run_venue(settings: Settings, beside: Beside | None = None) -> int:
+    """Open the premises, run the venue in them, and print the `ready` line when it serves. Raises `SetupError`."""
+    _log_to_stderr(settings.log_level)
+    publication = Publication()
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]
+        opened = stack.enter_context(premises(settings, on_entry=publication.publish, progress=_tell_progress))
+        return uvloop.run(_run(opened, publication, sockets[0], sockets[1], beside))
+
+
+async def _run(
+    opened: Premises,
+    publication: Publication,
+    web_socket: socket.socket,
+    feed_socket: socket.socket,
+    beside: Beside | None,
+) -> int:
+    loop = asyncio.get_running_loop()
+    ready, stop = asyncio.Event(), asyncio.Event()
+    serving = loop.create_task(_serve(_venue(opened, publication, web_socket, feed_socket), beside, ready, stop))
+
+    def end() -> None:
+        # Before the ready line something long may be under way; after it there is only the wait for this.
+        stop.set()
+        if not ready.is_set():
+            serving.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    try:
+        return await serving
+    except asyncio.CancelledError:
+        return 0
+
+
+async def _serve(
+    opening: contextlib.AbstractAsyncContextManager["Venue"],
+    beside: Beside | None,
+    ready: asyncio.Event,
+    stop: asyncio.Event,
+) -> int:
+    async with contextlib.AsyncExitStack() as stack:
+        venue = await stack.enter_async_context(opening)
+        below = await stack.enter_async_context(beside(venue)) if beside is not None else ""
+        ready.set()
+        print(f"ready {venue.address}", *([below] if below else []), sep="\n", flush=True)
+        await stop.wait()
+    return 1 if venue.halted else 0
+
+
+@contextlib.asynccontextmanager
+async def _venue(
+    opened: Premises, publication: Publication, web_socket: socket.socket, feed_socket: socket.socket
+) -> AsyncIterator[Venue]:
+    settings, feed = opened.settings, publication.feed
+    sequencer = Sequencer(opened.engine, opened.journal, opened.clock)
+    follower = FollowerHandle(
+        settings.journal_path, settings.database, on_fault=lambda fault: _on_fault(sequencer, fault)
+    )
+    database, readers = connect(settings.database), connect(settings.database, read_only=True)
+    gateway = VenueGateway(sequencer, opened.engine, follower, database, readers)
+    sequencer.on_committed += [publication.publish, lambda _: follower.wake()]
+    web_settings = WebSettings(origins=settings.origins, maximum_lag=settings.maximum_lag)
+    app = create_app(gateway, feed, web_settings)
+    pump = Pump(feed, lambda: sequencer.time_ns)
+    feed_server = FeedServer(feed, origins=settings.origins, order_entry=app.state["order_entry"])
+    web_server = _WebServer(
+        uvicorn.Config(
+            app,
+            loop="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            ws="websockets-sansio",
+            ws_max_size=2**16,
+            ws_per_message_deflate=False,
+        )
+    )
+    host, port = web_socket.getsockname()[:2]
+    serving = asyncio.create_task(web_server.serve(sockets=[web_socket]), name="web")
+    try:
+        pump.start()
+        await follower.start()
+        await feed_server.start(feed_socket)
+        while not web_server.started:
+            await asyncio.sleep(0.005)
+            if serving.done():
+                serving.result()
+                raise SetupError("the web server has not started")
+        yield Venue(settings, host, port, feed_socket.getsockname()[1], sequencer)
+    finally:
+        web_server.should_exit = True
+        await feed_server.stop()
+        await serving
+        pump.stop()
+        await sequencer.close()
+        await follower.stop(FOLLOWER_SECONDS)
+        database.dispose()
+        readers.dispose()
+
+
+class _WebServer(uvicorn.Server):
+    """uvicorn inside our loop: signals are the venue's to handle."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def _on_fault(sequencer: Sequencer, fault: Fault) -> None:
+    """A fatal fault of the follower means that journal, rules and database do not agree: never trade on a guess."""
+    if fault.fatal:
+        sequencer.halt(fault.text)
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # On the handler too: the feed lowers the level of what strangers cause after the logger has let it pass.
+    handler.setLevel(level.upper())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    for chatty in ("httpx", "alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _tell_progress(sequence: int) -> None:
+    print(f"replaying the journal: sequence {sequence}", file=sys.stderr, flush=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound before anything is opened, so that a port in use is found out at once."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+        listener.setblocking(False)
+        return listener
+    except OSError as error:
+        raise SetupError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another by --port or --feed-port"
+        ) from None

@@ -1,0 +1,177 @@
+"""The venue as the web layer sees it: commands to the sequencer, live state from the engine, history from the
+database.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from exchange.engine import Engine
+from exchange.follower_handle import FollowerHandle
+from exchange.projector import cursor
+from exchange.protocol import Command
+from exchange.sequencer import Sequencer
+from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.symbols import parse_symbol
+from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
+
+T = TypeVar("T")
+
+_TROUBLE = (OperationalError, InterfaceError, PoolTimeout)
+"""The database's own troubles; a constraint that a record breaks is for its writer to understand."""
+
+PATIENCE_SECONDS = 2.0
+"""How long a reader who names a sequence waits for the database to reach it (CONTRACTS: up to two seconds)."""
+COURTESY_SECONDS = 0.25
+"""How long a reader who names none waits for what is committed when he asks."""
+
+
+class VenueGateway:
+    """`web.ports.Gateway` over the venue's parts. Reads of live state follow `settled()`; see there."""
+
+    def __init__(
+        self, sequencer: Sequencer, engine: Engine, follower: FollowerHandle, database: Database, readers: Database
+    ) -> None:
+        self._sequencer = sequencer
+        self._engine = engine
+        self._follower = follower
+        self._database = database
+        self._readers = readers
+
+    async def submit(self, command: Command) -> Outcome:
+        return await self._sequencer.submit(command)
+
+    async def recorded(self, sequence: int) -> Outcome:
+        return await self._sequencer.recorded(sequence)
+
+    async def settled(self) -> None:
+        await self._sequencer.settled()
+
+    async def history(self, query: Callable[[Connection], T], *, min_sequence: int | None = None) -> tuple[int, T]:
+        if min_sequence is None:
+            await self._follower.wait_for(self.sequence, COURTESY_SECONDS)
+        elif not await self._follower.wait_for(min_sequence, PATIENCE_SECONDS):
+            raise ViewBehind(self.projected_sequence, min_sequence)
+        return await asyncio.to_thread(self._read, query)
+
+    def _read(self, query: Callable[[Connection], T]) -> tuple[int, T]:
+        try:
+            with self._readers.begin() as connection:
+                reached = cursor(connection)
+                return (0 if reached is None else reached.sequence), query(connection)
+        except _TROUBLE as error:
+            raise HistoryUnavailable(f"the database cannot be read: {type(error).__name__}") from error
+
+    async def own_records(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.to_thread(self._write, work)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._database.begin() as connection:
+                return work(connection)
+        except _TROUBLE as error:
+            raise HistoryUnavailable(f"the database cannot be used: {type(error).__name__}") from error
+
+    async def set_clock(self, time_ns: int) -> int:
+        return await self._sequencer.set_clock(time_ns)
+
+    @property
+    def clock_mode(self) -> str:
+        return self._sequencer.clock.mode
+
+    @property
+    def sequence(self) -> int:
+        return self._sequencer.sequence
+
+    @property
+    def time_ns(self) -> int:
+        return self._sequencer.time_ns
+
+    @property
+    def halted(self) -> str | None:
+        return self._sequencer.halted
+
+    @property
+    def projected_sequence(self) -> int:
+        return self._follower.projected_sequence
+
+    def venue(self) -> ConfigureVenue:
+        return self._engine.venue()
+
+    def instruments(self) -> Sequence[InstrumentView]:
+        return [self._instrument(symbol) for symbol in sorted(self._engine.market.symbols())]
+
+    def instrument(self, symbol: str) -> InstrumentView | None:
+        return None if self._engine.market.instrument(symbol) is None else self._instrument(symbol)
+
+    def _instrument(self, symbol: str) -> InstrumentView:
+        view = self._engine.market.instrument(symbol)
+        parts = parse_symbol(symbol)
+        assert view is not None
+        return InstrumentView(
+            symbol=symbol,
+            tick_size=view.tick_size,
+            lot_size=view.lot_size,
+            mode=view.mode,
+            phase=view.phase,
+            reference_price=view.reference_price,
+            band=view.band,
+            collar=view.collar,
+            protection=view.protection,
+            cancel_on_halt=view.cancel_on_halt,
+            last=view.last_price,
+            variety=parts.variety if parts else "",
+            grade=parts.grade if parts else "",
+            warehouse=parts.warehouse if parts else "",
+            harvest_week=parts.harvest_week if parts else "",
+        )
+
+    def book(self, symbol: str, depth: int | None) -> BookView | None:
+        market = self._engine.market
+        view = market.instrument(symbol)
+        if view is None:
+            return None
+        shown = view.phase != "auction"  # an auction's book is not shown while it collects, here as on the feed
+        return BookView(
+            symbol=symbol,
+            sequence=self.sequence,
+            time_ns=self.time_ns,
+            phase=view.phase,
+            bids=market.levels(symbol, "buy", depth) if shown else [],
+            asks=market.levels(symbol, "sell", depth) if shown else [],
+        )
+
+    def live_order(self, order_id: int) -> ExecutionReport | None:
+        return self._engine.live_order(order_id)
+
+    def live_orders(self, participant_id: int) -> Sequence[ExecutionReport]:
+        return self._engine.live_orders(participant_id)
+
+    def order_id_of(self, participant_id: int, client_order_id: str) -> int | None:
+        return self._engine.order_id_of(participant_id, client_order_id)
+
+    def balances(self, participant_id: int) -> Sequence[BalanceChanged]:
+        return self._engine.balances(participant_id)
+
+    def receipts(self, participant_id: int) -> Sequence[Receipt]:
+        return self._engine.receipts(participant_id)
+
+    def receipt(self, receipt_id: int) -> Receipt | None:
+        return self._engine.receipt(receipt_id)
+
+    def lots(self) -> Sequence[Lot]:
+        return self._engine.lots()
+
+    def lot(self, lot_id: int) -> Lot | None:
+        return self._engine.lot(lot_id)
+
+    def participant(self, participant_id: int) -> ParticipantRegistered | None:
+        return self._engine.participant(participant_id)
+
+    def participants(self) -> Sequence[ParticipantRegistered]:
+        return self._engine.participants()

@@ -1,0 +1,99 @@
+"""Opening the premises: data folder, database schema, journal, and the engine as the journal leaves it.
+
+Everything that can be wrong before the first command is found here and told as a `SetupError`: one line that says
+what to do.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from exchange.clock import Clock, ManualClock, RealClock
+from exchange.config import Settings, SetupError
+from exchange.database import DatabaseProblem, upgrade
+from exchange.engine import Engine
+from exchange.journal import JournalError, SqliteJournal, seal
+from exchange.protocol import Command, Entry, Event
+from exchange.replay import ReplayMismatch, replay, run_batch
+
+
+class Premises(Struct, frozen=True):
+    """A venue that is ready to be run: nobody else has the journal, and the engine stands at its end."""
+
+    settings: Settings
+    journal: SqliteJournal
+    engine: Engine
+    clock: Clock
+
+    def commit(self, *commands: Command) -> tuple[tuple[Event, ...], ...]:
+        """Execute and journal a batch while no sequencer runs; the events of each command."""
+        tip = self.journal.tip()
+        first, time_ns = tip.sequence + 1, max(self.clock.now_ns(), tip.time_ns)
+        events = run_batch(self.engine, commands, first, time_ns)
+        entry = Entry(first_sequence=first, time_ns=time_ns, commands=commands, events=events)
+        self.journal.append(seal(entry, tip.chain, self.engine.state_hash()))
+        return events
+
+
+@contextlib.contextmanager
+def premises(
+    settings: Settings,
+    *,
+    on_entry: Callable[[Entry], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Premises]:
+    """Open, replay, and bring the venue's configuration up to date. `on_entry` is given every batch, old ones first.
+
+    The journal is closed at the end unless the sequencer has closed it. Raises `SetupError`.
+    """
+    _make_folder(settings)
+    try:
+        upgrade(settings.database)
+    except DatabaseProblem as problem:
+        raise SetupError(str(problem)) from None
+    try:
+        journal = SqliteJournal(settings.journal_path)
+    except JournalError as error:
+        raise SetupError(str(error)) from None
+    try:
+        try:
+            engine = replay(journal, Engine, on_entry=on_entry, progress=progress)
+        except (ReplayMismatch, JournalError) as error:
+            raise SetupError(f"{error}; see `exchange verify --data {settings.data}`") from None
+        opened = Premises(settings, journal, engine, _clock(settings, journal))
+        if journal.tip().sequence == 0 or engine.venue() != settings.venue():
+            opened.commit(settings.venue())
+            if on_entry is not None:
+                on_entry(journal_entry(journal))
+        yield opened
+    finally:
+        journal.close()
+
+
+def journal_entry(journal: SqliteJournal) -> Entry:
+    """The newest batch."""
+    record = journal.last()
+    assert record is not None
+    return record.entry()
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"data folder {settings.data} cannot be made: {error.strerror}; choose another by --data"
+        ) from None
+    if not os.access(settings.folder, os.W_OK | os.X_OK):
+        raise SetupError(
+            f"data folder {settings.data} cannot be written; change its rights or choose another by --data"
+        )
+
+
+def _clock(settings: Settings, journal: SqliteJournal) -> Clock:
+    """A manual clock starts where the journal stopped; in an empty venue, now."""
+    last_ns = journal.tip().time_ns
+    real = RealClock(last_ns)
+    return real if settings.clock == "real" else ManualClock(last_ns if journal.tip().sequence else real.now_ns())

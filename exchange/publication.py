@@ -1,0 +1,124 @@
+"""What leaves the venue after a commit: settlement's and matching's events, told in the feed's words."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from exchange.protocol import Entry
+from marketdata.feed import Feed
+from marketdata.messages import AccountChange, MarketEvent, OrderOnBook
+from matching.messages import AuctionUncrossed, InstrumentDefined, OrderAmended, PhaseChanged, TradeExecuted
+from settlement.messages import CASH, BalanceChanged, ExecutionReport, TradeSettled
+from settlement.queries import LIVE_ORDERS, Fill
+from web.accounts import balance_of
+from web.desk import order_of
+
+_PUBLIC = (InstrumentDefined, PhaseChanged, TradeExecuted, AuctionUncrossed)
+
+
+class Publication:
+    """Tells the feed of committed batches, command by command: the market first, then everybody his own.
+
+    It keeps what everybody's account looked like after the last published command, because the engine may already be a
+    batch ahead, and nobody is shown what is not committed.
+    """
+
+    def __init__(self) -> None:
+        self.feed = Feed(account_snapshot=self.account_snapshot)
+        self._orders: dict[int, dict[int, ExecutionReport]] = {}
+        self._balances: dict[int, dict[str, BalanceChanged]] = {}
+
+    def publish(self, entry: Entry) -> None:
+        """O(events)."""
+        feed, time_ns = self.feed, entry.time_ns
+        for sequence, events in enumerate(entry.events, entry.first_sequence):
+            feed.publish(sequence, time_ns, list(market_events(events)))
+            for event in events:
+                if isinstance(event, ExecutionReport):
+                    self._keep_order(event)
+                elif isinstance(event, BalanceChanged):
+                    self._balances.setdefault(event.participant_id, {})[event.asset] = event
+            if feed.connections:
+                for participant_id, changes in account_changes(events, sequence, time_ns).items():
+                    feed.publish_account(participant_id, sequence, time_ns, changes)
+
+    def account_snapshot(self, participant_id: int) -> dict[str, Any]:
+        """What the `account` channel begins with: own live orders, and balances with cash first."""
+        balances = self._balances.get(participant_id, {})
+        assets = sorted(balances, key=lambda asset: (asset != CASH, asset))
+        return {
+            "orders": [order_of(report) for _, report in sorted(self._orders.get(participant_id, {}).items())],
+            "balances": [balance_of(asset, balances[asset].total, balances[asset].reserved) for asset in assets],
+        }
+
+    def _keep_order(self, report: ExecutionReport) -> None:
+        orders = self._orders.setdefault(report.participant_id, {})
+        if report.status in LIVE_ORDERS:
+            orders[report.order_id] = report
+        else:
+            orders.pop(report.order_id, None)
+
+
+def market_events(events: Iterable[object]) -> Iterator[MarketEvent]:
+    """One command's events as the market data layer takes them, in order; people, money and receipts are left out."""
+    lost: set[int] = set()
+    for event in events:
+        if isinstance(event, ExecutionReport):
+            if event.price is not None:
+                yield OrderOnBook(
+                    symbol=event.symbol,
+                    order_id=event.order_id,
+                    side=event.side,
+                    price=event.price,
+                    quantity=event.displayed,
+                    priority_lost=event.order_id in lost,
+                )
+        elif isinstance(event, _PUBLIC):
+            yield event
+        elif isinstance(event, OrderAmended) and not event.priority_kept:
+            lost.add(event.order_id)
+
+
+def account_changes(events: Iterable[object], sequence: int, time_ns: int) -> Mapping[int, list[AccountChange]]:
+    """One command's events by whom they concern: fills, then orders, then balances, as they came."""
+    changes: dict[int, list[AccountChange]] = {}
+    for event in events:
+        if isinstance(event, ExecutionReport):
+            changes.setdefault(event.participant_id, []).append(AccountChange(order=order_of(event)))
+        elif isinstance(event, BalanceChanged):
+            balance = balance_of(event.asset, event.total, event.reserved)
+            changes.setdefault(event.participant_id, []).append(AccountChange(balance=balance))
+        elif isinstance(event, TradeSettled):
+            for fill in fills_of(event, sequence, time_ns):
+                changes.setdefault(fill.participant_id, []).append(AccountChange(fill=fill))
+    return changes
+
+
+def fills_of(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Fill, Fill]:
+    """The seller's side of a trade, with the receipts that he gave, and the buyer's, with those that he got."""
+    seller = Fill(
+        trade_id=trade.trade_id,
+        order_id=trade.sell_order_id,
+        participant_id=trade.seller_id,
+        symbol=trade.symbol,
+        side="sell",
+        price=trade.price,
+        quantity=trade.quantity,
+        fee_fen=trade.seller_fee_fen,
+        lots=[(given, quantity) for given, _, quantity in trade.lots],
+        sequence=sequence,
+        time_ns=time_ns,
+    )
+    buyer = Fill(
+        trade_id=trade.trade_id,
+        order_id=trade.buy_order_id,
+        participant_id=trade.buyer_id,
+        symbol=trade.symbol,
+        side="buy",
+        price=trade.price,
+        quantity=trade.quantity,
+        fee_fen=trade.buyer_fee_fen,
+        lots=[(taken, quantity) for _, taken, quantity in trade.lots],
+        sequence=sequence,
+        time_ns=time_ns,
+    )
+    return seller, buyer
