@@ -76,7 +76,7 @@ from settlement.messages import (
 from settlement.participants import Participants
 from settlement.receipts import LiveReceipt, Receipts, Stock, receipt_message
 from settlement.symbols import parse_symbol
-from settlement.venue import refuse_venue
+from settlement.venue import DEFAULT_VENUE, refuse_venue
 
 ENGINE_VERSION: Final = 1
 """Grows when old commands would give other events or another state: then a journal's new segment begins."""
@@ -207,10 +207,9 @@ class Engine:
 
     # Looking: true of `sequence` and `time_ns`
 
-    @property
-    def venue(self) -> ConfigureVenue | None:
-        """The configuration in force, None before the first."""
-        return self._venue
+    def venue(self) -> ConfigureVenue:
+        """The configuration in force; before there is one, what a venue is unless it chooses otherwise."""
+        return self._venue or DEFAULT_VENUE
 
     def live_order(self, order_id: int) -> ExecutionReport | None:
         """A resting or waiting order as last reported. O(1)."""
@@ -424,8 +423,10 @@ class Engine:
             extra = quantity - order.quantity
             if extra <= 0:
                 return None
-            self._balances[order.participant_id, order.symbol] = None
-            return self._receipts.reserve(order.participant_id, order.symbol, extra, order.named, order.lots)
+            refusal = self._receipts.reserve(order.participant_id, order.symbol, extra, order.named, order.lots)
+            if refusal is None:
+                self._balances[order.participant_id, order.symbol] = None
+            return refusal
         bound = order.bound if command.price is None else command.price
         assert bound is not None
         return self._raise_reservation(order, order.required_fen(quantity, bound))

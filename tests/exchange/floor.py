@@ -7,7 +7,7 @@ trader Li, 5 the trader Wang. Money is fen, goods are kilograms unless the name 
 from typing import Any
 
 from exchange.engine import Engine
-from matching.messages import AmendOrder, CancelOrder, DefineInstrument, MassCancel, SetPhase
+from matching.messages import AdvanceTime, AmendOrder, CancelOrder, DefineInstrument, MassCancel, SetPhase
 from settlement.civil import day_number, day_start_ns
 from settlement.messages import (
     AnnounceLot,
@@ -74,7 +74,7 @@ class Floor:
     def wait_until(self, time_ns: int) -> list[Any]:
         """Let time pass: a command that does nothing brings it."""
         self.time_ns = time_ns
-        return self.do(CancelOrder(0, OPERATOR))[:-1]
+        return self.do(AdvanceTime(time_ns))
 
     # People and goods
 
