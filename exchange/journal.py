@@ -32,12 +32,13 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Struct
 
+from exchange.engine import ENGINE_VERSION as RULES_VERSION
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry, decode_commands, decode_events, encode
 
 FORMAT_VERSION: Final = 1
 """Of the tables below and of what the chain covers; kept as SQLite's `user_version`."""
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = str(RULES_VERSION)
 """Of the rules by which commands become events: a journal is re-executed only by the version that wrote it."""
 
 APPLICATION_ID: Final = 0x42414E41

@@ -1,0 +1,114 @@
+"""Verification: the journal's pages and chain, its re-execution, the engine's invariants, and the database against
+all of it.
+
+It changes nothing and waits for nobody, and the venue may be running: the database is read in one snapshot and judged
+at its own cursor, the journal to where it ends when that is reached.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
+from exchange.database import DatabaseProblem, DatabaseUnreachable, connect, unreachable
+from exchange.engine import Engine
+from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader
+from exchange.projector import ForeignJournal, check_cursor, cursor, projection
+from exchange.protocol import Entry
+from exchange.reckoning import Reckoning
+from exchange.replay import ReplayMismatch, replay
+
+
+def run_verify(journal_path: Path, database_url: str, report: Callable[[str], Any] = print) -> int:
+    """`exchange verify`: the exit status is 0, 1 (found wrong) or 2 (there is no such journal or database)."""
+    try:
+        return 0 if verify(journal_path, database_url, report) else 1
+    except (JournalUnavailable, DatabaseProblem) as error:
+        report(str(error))
+        return 2
+
+
+def verify(journal_path: Path, database_url: str, report: Callable[[str], Any]) -> bool:
+    """Report what is found, a line each, and say whether all agree. O(journal).
+
+    Raises `JournalUnavailable`, `DatabaseProblem` where there is nothing to verify.
+    """
+    try:
+        journal = SqliteJournal.open_reader(journal_path)
+    except JournalUnavailable:
+        raise
+    except JournalError as error:
+        report(f"journal: {error}")
+        return False
+    database = connect(database_url, read_only=True)
+    try:
+        _require_file(database.url.get_backend_name(), database.url.database)
+        # The snapshot first: the journal, read later, then reaches at least as far.
+        with database.begin() as connection:
+            return _verify(journal, connection, report)
+    except DBAPIError as error:
+        raise unreachable(database.url, error) from error
+    finally:
+        database.dispose()
+        journal.close()
+
+
+def _verify(journal: SqliteJournalReader, connection: Connection, report: Callable[[str], Any]) -> bool:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    if not inspect(connection).has_table(projection.name):
+        raise DatabaseUnreachable("the database holds no tables of the exchange: start the venue once to fill it")
+    damage = journal.damage()
+    if damage is not None:
+        report(f"journal: {damage}")
+        return False
+    at = cursor(connection)
+    reached = 0 if at is None else at.sequence
+    if at is not None:
+        try:
+            check_cursor(at, journal)
+        except (ForeignJournal, JournalError) as error:
+            report(f"database: {error}")
+            return False
+
+    engine = Engine()
+    reckoning = Reckoning(connection, report)
+    broken: list[str] = []
+
+    def audit() -> None:
+        try:
+            engine.audit()
+        except AssertionError as error:
+            broken.append(f"engine: an invariant is broken at sequence {engine.sequence}: {error!r}")
+            report(broken[-1])
+
+    def follow(entry: Entry) -> None:
+        if entry.last_sequence <= reached:
+            reckoning.take(entry)
+        if entry.last_sequence == reached:
+            audit()
+            reckoning.close(engine)
+
+    if reached == 0:
+        reckoning.close(engine)
+    try:
+        replay(journal, lambda: engine, on_entry=follow)
+    except (JournalError, ReplayMismatch) as error:
+        report(f"journal: {error}")
+        return False
+    audit()
+    report(f"journal: {engine.sequence} commands, chain and re-execution agree, state {engine.state_hash().hex()}")
+    if reckoning.differences:
+        report(f"database: {reckoning.differences} differences at sequence {reached}")
+    else:
+        behind = engine.sequence - reached
+        report(f"database: agrees with the journal at sequence {reached}, {behind} commands behind")
+    return not broken and not reckoning.differences
+
+
+def _require_file(backend: str, name: str | None) -> None:
+    """SQLite would make an empty database of a wrong name."""
+    if backend == "sqlite" and not Path(name or "").is_file():
+        raise DatabaseUnreachable(f"there is no database {name}: start the venue once to build it from the journal")

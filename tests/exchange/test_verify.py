@@ -1,0 +1,318 @@
+"""`exchange verify` agrees with what a venue wrote, and names whatever was changed in its journal or its database."""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+import exchange.projector
+from exchange.database import connect, sqlite_url, upgrade
+from exchange.engine import Engine
+from exchange.journal import SqliteJournal, seal
+from exchange.projector import Projector
+from exchange.protocol import Entry
+from exchange.replay import run_batch
+from exchange.verify import run_verify
+from matching.messages import CancelOrder
+from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, WANG, Floor
+
+
+def a_day_of_trading(seed: int) -> Floor:
+    """Lots, deposits, some hundred random orders, amendments and cancels, a delivery, a lot that is never weighed; then
+    days pass, so that orders, lot and receipts expire, and a last few orders live on."""
+    dice = Random(seed)
+    floor = Floor(fee_minimum_fen=30)
+    for participant_id in (LI, WANG):
+        floor.deposit(participant_id, 40_000_000)
+    floor.receipt(CHEN, 9_000_700)
+    floor.receipt(CHEN, 4_000_000, grade="2")
+    floor.announce(CHEN, variety="FJ")
+    trade_at_random(floor, dice, 250)
+    fetched = floor.receipt(CHEN, 1_500_000, grade="E")
+    floor.order_delivery(CHEN, fetched)
+    floor.load_out(fetched)
+    floor.buy(LI, 10, 100, time_in_force="gtd", expires_ns=floor.time_ns + HOUR_NS)
+    floor.wait_until(floor.time_ns + 30 * DAY_NS)
+    floor.receipt(CHEN, 3_000_000, harvest_date="2026-12-20")
+    floor.announce(CHEN, variety="FJ", harvest_date="2026-12-20")
+    trade_at_random(floor, dice, 60, symbol="BXJ-1-SX1-26W51")
+    return floor
+
+
+def trade_at_random(floor: Floor, dice: Random, orders: int, **fields: Any) -> None:
+    placed = []
+    for _ in range(orders):
+        floor.time_ns += dice.randrange(120) * 10**9
+        chance = dice.random()
+        if placed and chance < 0.1:
+            order = placed.pop(dice.randrange(len(placed)))
+            floor.do(CancelOrder(order.order_id, order.participant_id))
+        elif placed and chance < 0.2:
+            floor.amend(dice.choice(placed), quantity=dice.randrange(1, 900))
+        else:
+            changes = dict(fields)
+            if chance < 0.4:
+                changes["time_in_force"] = dice.choice(("ioc", "fok", "day"))
+            elif chance < 0.5:
+                changes |= {"time_in_force": "gtd", "expires_ns": floor.time_ns + HOUR_NS}
+            who, side = dice.choice((CHEN, LI, WANG)), dice.choice(("buy", "sell"))
+            placed.append(floor.enter(who, side, dice.randrange(1, 400), dice.randrange(240, 262), **changes))
+
+
+def journal_of(floor: Floor, path: Path) -> SqliteJournal:
+    """What a venue would have written: commands of one time make a batch, every fifth carries the state's hash."""
+    journal = SqliteJournal(path, venue_id="suixi", created_ns=1)
+    engine = Engine()
+    for time_ns, group in groupby(floor.commands, key=lambda command: command[1]):
+        commands = tuple(command for command, _ in group)
+        tip = journal.tip()
+        first = tip.sequence + 1
+        entry = Entry(
+            first_sequence=first,
+            time_ns=time_ns,
+            commands=commands,
+            events=run_batch(engine, commands, first, time_ns),
+        )
+        journal.append(seal(entry, tip.chain, engine.state_hash() if first % 5 == 0 else None))
+    return journal
+
+
+def project(journal: SqliteJournal, url: str, up_to: int | None = None) -> None:
+    upgrade(url)
+    database = connect(url)
+    projector = Projector(database, journal)
+    projector.start()
+    for reached in projector.advance():
+        if up_to is not None and reached >= up_to:
+            break
+    database.dispose()
+
+
+class House:
+    """A journal and its database, and what verification says of them."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path = path
+        self.url = url
+        self.said: list[str] = []
+
+    def verify(self) -> int:
+        self.said.clear()
+        return run_verify(self.path, self.url, self.said.append)
+
+    def change(self, statement: str) -> None:
+        database = connect(self.url)
+        with database.begin() as connection:
+            assert connection.execute(text(statement)).rowcount == 1
+        database.dispose()
+
+
+@pytest.fixture(scope="module")
+def day() -> Floor:
+    return a_day_of_trading(seed=7)
+
+
+@pytest.fixture
+def journal(tmp_path: Path, day: Floor) -> Iterator[SqliteJournal]:
+    journal = journal_of(day, tmp_path / "journal.sqlite")
+    yield journal
+    journal.close()
+
+
+@pytest.fixture(scope="module")
+def template(day: Floor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed house to be copied."""
+    folder = tmp_path_factory.mktemp("template")
+    journal = journal_of(day, folder / "journal.sqlite")
+    project(journal, sqlite_url(folder / "exchange.sqlite"))
+    journal.close()
+    return folder
+
+
+@pytest.fixture
+def house(tmp_path: Path, template: Path) -> House:
+    folder = tmp_path / "house"
+    shutil.copytree(template, folder)
+    return House(folder / "journal.sqlite", sqlite_url(folder / "exchange.sqlite"))
+
+
+def test_a_venue_that_is_as_it_was_left_is_verified(day: Floor, journal: SqliteJournal, database_url: str) -> None:
+    """Also while the journal is open for writing, as a running venue's is."""
+    project(journal, database_url)
+    house = House(journal.path, database_url)
+    assert house.verify() == 0, house.said
+    commands = len(day.commands)
+    assert house.said == [
+        f"journal: {commands} commands, chain and re-execution agree, state {day.engine.state_hash().hex()}",
+        f"database: agrees with the journal at sequence {commands}, 0 commands behind",
+    ]
+    house.change("UPDATE balances SET total = total + 1 WHERE participant_id = 4 AND asset = 'CNY'")
+    assert house.verify() == 1
+
+
+def test_the_story_has_everything_in_it(house: House) -> None:
+    """What is verified here is worth verifying."""
+    database = connect(house.url)
+    with database.connect() as connection:
+
+        def number(question: str) -> int:
+            return int(connection.execute(text(question)).scalar_one())
+
+        assert number("SELECT count(*) FROM trades") > 30
+        assert number("SELECT count(*) FROM candles") > 30
+        for status in ("resting", "filled", "cancelled", "rejected", "expired"):
+            assert number(f"SELECT count(*) FROM orders WHERE status = '{status}'") > 0, status
+        for state in ("issued", "split", "expired", "delivered"):
+            assert number(f"SELECT count(*) FROM receipts WHERE state = '{state}'") > 0, state
+        for status in ("announced", "receipted", "refused"):
+            assert number(f"SELECT count(*) FROM lots WHERE status = '{status}'") > 0, status
+        assert number("SELECT count(*) FROM transfers WHERE cause = 'load_out'") > 0
+    database.dispose()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_other_days_are_verified_too(tmp_path: Path, seed: int) -> None:
+    journal = journal_of(a_day_of_trading(seed), tmp_path / "journal.sqlite")
+    url = sqlite_url(tmp_path / "exchange.sqlite")
+    project(journal, url)
+    house = House(journal.path, url)
+    assert house.verify() == 0, house.said
+    journal.close()
+
+
+def test_a_database_that_is_behind_is_judged_at_its_own_cursor(
+    day: Floor, journal: SqliteJournal, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange.projector, "MAXIMUM_COMMANDS", 40)
+    project(journal, database_url, up_to=150)
+    house = House(journal.path, database_url)
+    assert house.verify() == 0, house.said
+    reached, behind = map(int, re.findall(r"\d+", house.said[-1]))
+    assert 150 <= reached < 200
+    assert reached + behind == len(day.commands)
+    house.change("UPDATE balances SET total = total + 1 WHERE participant_id = 4 AND asset = 'CNY'")
+    assert house.verify() == 1
+
+
+def test_a_database_that_holds_nothing_yet_is_behind_and_no_more(journal: SqliteJournal, database_url: str) -> None:
+    upgrade(database_url)
+    house = House(journal.path, database_url)
+    assert house.verify() == 0
+    assert house.said[-1].startswith("database: agrees with the journal at sequence 0")
+
+
+ANY_TRADE = "(SELECT max(trade_id) FROM trades)"
+LIVE_ORDER = "(SELECT max(order_id) FROM orders WHERE status IN ('resting', 'partly_filled'))"
+ENDED_ORDER = "(SELECT min(order_id) FROM orders WHERE status = 'filled')"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (
+            "UPDATE balances SET total = total + 1 WHERE participant_id = 4 AND asset = 'CNY'",
+            "balances: 4 CNY has total",
+        ),
+        ("UPDATE balances SET reserved = 3 WHERE participant_id = 5 AND asset = 'CNY'", "balances: 5 CNY has reserved"),
+        ("DELETE FROM balances WHERE participant_id = 4 AND asset = 'CNY'", "balances: 4 CNY is missing"),
+        (f"UPDATE orders SET filled = filled + 1 WHERE order_id = {LIVE_ORDER}", "has filled"),
+        (f"UPDATE orders SET status = 'cancelled' WHERE order_id = {ENDED_ORDER}", "has status 'cancelled'"),
+        (f"DELETE FROM orders WHERE order_id = {ENDED_ORDER}", "is missing"),
+        ("UPDATE receipts SET weight_g = weight_g - 1 WHERE receipt_id = 2", "receipts: 2 has weight_g"),
+        ("UPDATE receipts SET participant_id = 5 WHERE receipt_id = 1", "receipts: 1 has participant_id 5"),
+        ("UPDATE lots SET village = 'elsewhere' WHERE lot_id = 1", "lots: 1 has village 'elsewhere'"),
+        ("UPDATE transfers SET amount = amount + 1 WHERE transfer_id = 9", "transfers: 9 has amount"),
+        ("UPDATE transfers SET credit = 'fees' WHERE transfer_id = 2", "transfers: 2 has credit 'fees'"),
+        ("INSERT INTO transfers VALUES (99999, 1, 1, 'deposit', 1, 'CNY', 'bank', 'participant:4', 1)", "transfers: "),
+        (f"UPDATE fills SET fee_fen = fee_fen + 1 WHERE trade_id = {ANY_TRADE} AND side = 'sell'", "sell has fee_fen"),
+        (f"UPDATE fills SET lots = '[]' WHERE trade_id = {ANY_TRADE} AND side = 'buy'", "buy has lots []"),
+        (f"DELETE FROM trades WHERE trade_id = {ANY_TRADE}", "is missing"),
+        (f"UPDATE trades SET price = 1 WHERE trade_id = {ANY_TRADE}", "has price 1"),
+        ("UPDATE candles SET volume = volume + 1 WHERE interval = '1w' AND symbol = 'BXJ-1-SX1-26W51'", "1w"),
+        (
+            "UPDATE participants SET display_name = 'Nobody' WHERE participant_id = 3",
+            "participants: 3 has display_name",
+        ),
+        ("UPDATE deposits SET reference = 'another' WHERE participant_id = 4", "has reference 'another'"),
+        ("UPDATE venue_configurations SET fee_rate_ppm = 0", "venue_configurations: 1 has fee_rate_ppm 0"),
+        ("UPDATE instruments SET phase = 'halted' WHERE symbol = 'BXJ-1-SX1-26W51'", "has phase 'halted'"),
+        ("DELETE FROM instruments WHERE symbol = 'BXJ-1-SX1-26W51'", "instruments: BXJ-1-SX1-26W51 is missing"),
+        ("UPDATE projection SET venue_id = 'another'", "database: the database was built from the journal of another"),
+    ],
+)
+def test_whatever_is_changed_in_the_database_is_named(house: House, statement: str, told: str) -> None:
+    house.change(statement)
+    assert house.verify() == 1
+    assert any(told in line for line in house.said), house.said
+
+
+def test_many_differences_are_told_in_part(house: House) -> None:
+    database = connect(house.url)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE trades SET price = price + 1"))
+        assert house.verify() == 0, "not committed"
+    database.dispose()
+    assert house.verify() == 1
+    assert sum(line.startswith("trades: ") for line in house.said) == 21
+    assert any(line.endswith(" more") for line in house.said)
+
+
+def test_a_changed_journal_is_named(house: House) -> None:
+    connection = sqlite3.connect(house.path)
+    with connection:
+        connection.execute("UPDATE batches SET time_ns = time_ns + 1 WHERE last_sequence = 30")
+    connection.close()
+    assert house.verify() == 1
+    assert house.said[-1].startswith("journal: the row at sequence 30 does not fit the chain")
+
+
+def test_a_journal_that_ends_before_the_databases_cursor_is_named(house: House) -> None:
+    connection = sqlite3.connect(house.path)
+    with connection:
+        connection.execute("DELETE FROM batches WHERE last_sequence > 100")
+    connection.close()
+    assert house.verify() == 1
+    assert "rows of the journal are lost" in house.said[-1]
+
+
+def test_a_damaged_file_is_named(house: House) -> None:
+    content = bytearray(house.path.read_bytes())
+    content[16384 * 3 : 16384 * 3 + 64] = b"\xff" * 64
+    house.path.write_bytes(content)
+    assert house.verify() == 1
+    assert house.said[-1].startswith("journal: ")
+
+
+def test_a_broken_invariant_is_named(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def audit(engine: Engine) -> None:
+        raise AssertionError("kilograms from nowhere")
+
+    monkeypatch.setattr(Engine, "audit", audit)
+    assert house.verify() == 1
+    assert "an invariant is broken at sequence" in house.said[0]
+    assert "kilograms from nowhere" in house.said[0]
+
+
+def test_what_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    said: list[str] = []
+    url = sqlite_url(tmp_path / "exchange.sqlite")
+    assert run_verify(tmp_path / "journal.sqlite", url, said.append) == 2
+    SqliteJournal(tmp_path / "journal.sqlite").close()
+    assert run_verify(tmp_path / "journal.sqlite", url, said.append) == 2
+    assert not (tmp_path / "exchange.sqlite").exists(), "looking makes none"
+    sqlite3.connect(tmp_path / "exchange.sqlite").close()
+    (tmp_path / "exchange.sqlite").touch()
+    assert run_verify(tmp_path / "journal.sqlite", url, said.append) == 2
+    assert run_verify(tmp_path / "journal.sqlite", "postgresql://nobody@127.0.0.1:1/none", said.append) == 2
+    assert len(said) == 4
+    assert "there is no journal" in said[0]
+    assert "there is no database" in said[1]
+    assert "holds no tables" in said[2]
+    assert "cannot use the database" in said[3]
