@@ -1,0 +1,156 @@
+"""Market stories: short verbs for commands, events told in words, the book drawn as text.
+
+    102  #4 10
+    101  #1 10+90  #2 20        an iceberg shows 10 and hides 90; #1 is first in the queue
+    ---
+    100  #3 5
+
+Each order belongs to the participant of its own number, unless `by` names another.
+"""
+
+from textwrap import dedent
+from typing import Any
+
+from matching import Market
+from matching.messages import (
+    AdvanceTime,
+    AmendOrder,
+    AmendRejected,
+    AuctionUncrossed,
+    CancelOrder,
+    CancelRejected,
+    Command,
+    CommandRejected,
+    DefineInstrument,
+    Event,
+    InstrumentDefined,
+    MassCancel,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    OrderRejected,
+    PhaseChanged,
+    PlaceOrder,
+    SelfTradePrevented,
+    SetPhase,
+    StopTriggered,
+    TradeExecuted,
+)
+
+SYMBOL = "BXJ-1-SX1-26W47"
+
+
+class Story:
+    """One instrument, and what happened to it since the last time that someone told it."""
+
+    def __init__(self, **definition: Any) -> None:
+        self.market = Market()
+        self.owners: dict[int, int] = {}
+        self.lines: list[str] = []
+        self.apply(DefineInstrument(SYMBOL, **definition))
+        self.lines.clear()
+
+    def apply(self, command: Command) -> None:
+        reason = self.market.check(command)
+        events = self.market.apply(command)
+        self.market.audit()
+        assert [event.reason for event in events if isinstance(event, REFUSALS)] == ([reason] if reason else [])
+        self.lines.extend(told(event) for event in events)
+
+    def buy(self, order_id: int, quantity: int, price: int | None = None, by: int | None = None, **more: Any) -> None:
+        self._place(order_id, "buy", quantity, price, by, more)
+
+    def sell(self, order_id: int, quantity: int, price: int | None = None, by: int | None = None, **more: Any) -> None:
+        self._place(order_id, "sell", quantity, price, by, more)
+
+    def _place(
+        self, order_id: int, side: Any, quantity: int, price: int | None, by: int | None, more: dict[str, Any]
+    ) -> None:
+        """No price and no kind is a market order; no price and a stop price a stop."""
+        if "kind" not in more:
+            stop = "stop_price" in more
+            more["kind"] = ("stop" if stop else "market") if price is None else ("stop_limit" if stop else "limit")
+        participant_id = order_id if by is None else by
+        if order_id not in self.owners or self.market.order(order_id) is None:
+            self.owners[order_id] = participant_id
+        self.apply(PlaceOrder(order_id, participant_id, SYMBOL, side, quantity, price=price, **more))
+
+    def cancel(self, order_id: int, by: int | None = None) -> None:
+        self.apply(CancelOrder(order_id, self.owners.get(order_id, 0) if by is None else by))
+
+    def amend(self, order_id: int, by: int | None = None, **changes: int) -> None:
+        self.apply(AmendOrder(order_id, self.owners.get(order_id, 0) if by is None else by, **changes))
+
+    def phase(self, phase: Any) -> None:
+        self.apply(SetPhase(SYMBOL, phase))
+
+    def time(self, time_ns: int) -> None:
+        self.apply(AdvanceTime(time_ns))
+
+    def mass_cancel(self, participant_id: int, **chosen: Any) -> None:
+        self.apply(MassCancel(participant_id, **chosen))
+
+    def tells(self, expected: str) -> None:
+        """Compare everything since the last time, and forget it. Acceptances may be left out, all or none."""
+        wanted = [line for line in dedent(expected).strip().splitlines() if line]
+        lines = self.lines
+        if not any(line.startswith("accepted") for line in wanted):
+            lines = [line for line in lines if not line.startswith("accepted")]
+        self.lines = []
+        assert lines == wanted
+
+    def shows(self, expected: str) -> None:
+        """Compare the whole book."""
+        assert drawn(self.market) == dedent(expected).strip()
+
+    def waits(self, *order_ids: int) -> None:
+        """Compare who waits unseen."""
+        assert [view.order_id for view in self.market.orders() if view.state == "waiting"] == list(order_ids)
+
+
+REFUSALS = (OrderRejected, CancelRejected, AmendRejected, CommandRejected)
+
+
+def told(event: Event) -> str:
+    """One event in a line."""
+    match event:
+        case InstrumentDefined():
+            return "defined"
+        case OrderAccepted():
+            return f"accepted {event.order_id}"
+        case OrderRejected() | CancelRejected() | AmendRejected():
+            verb = {OrderRejected: "rejected", CancelRejected: "cancel rejected", AmendRejected: "amend rejected"}
+            return f"{verb[type(event)]} {event.order_id}: {event.reason}"
+        case CommandRejected():
+            return f"{event.command} rejected: {event.reason}"
+        case TradeExecuted():
+            who = f"{event.buy_order_id} buys {event.quantity} of {event.sell_order_id} at {event.price}"
+            return f"trade {event.trade_id}: {who}" + ("" if event.aggressor_side else " in the auction")
+        case OrderCancelled():
+            return f"cancelled {event.order_id}: {event.quantity}, {event.reason}"
+        case OrderAmended():
+            kept = "keeps" if event.priority_kept else "loses"
+            return f"amended {event.order_id}: {event.quantity} at {event.price}, {kept} priority"
+        case StopTriggered():
+            return f"triggered {event.order_id}"
+        case SelfTradePrevented():
+            return f"self trade: {event.buy_order_id} and {event.sell_order_id}, {event.quantity}"
+        case PhaseChanged():
+            return f"phase {event.phase}"
+        case AuctionUncrossed():
+            return f"uncrossed {event.quantity} at {event.price}, surplus {event.surplus}"
+
+
+def drawn(market: Market, symbol: str = SYMBOL) -> str:
+    """The book, asks above bids, each level's queue from the first to the last."""
+    rows: dict[str, list[str]] = {"sell": [], "buy": []}
+    for side in ("sell", "buy"):
+        queues: dict[int, list[str]] = {}
+        for view in market.queue(symbol, side):
+            hidden = view.remaining - view.displayed
+            assert view.price is not None
+            queues.setdefault(view.price, []).append(
+                f"#{view.order_id} {view.displayed}{f'+{hidden}' if hidden else ''}"
+            )
+        rows[side] = [f"{price}  {'  '.join(queue)}" for price, queue in queues.items()]
+    return "\n".join([*reversed(rows["sell"]), "---", *rows["buy"]])
