@@ -52,8 +52,9 @@ class Report(Struct, frozen=True, omit_defaults=True):
 
 def follow(journal_path: Path, database_url: str, machine: Callable[[], Machine] | None = None) -> int:
     """`exchange follow`: run until standard input ends. Exit status 0, or 1 after a fault that it could not mend."""
-    # An interrupt at the keyboard reaches the whole process group: when to go is the venue's to say.
+    # Signals often reach the whole process group: when to go is the venue's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if machine is None:
         from exchange.engine import Engine
 
@@ -76,17 +77,14 @@ class Ear:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self.closed = False
+        self.woken = False
+        """Set by a waking; whoever is about to look at the journal clears it first, so that none is lost."""
 
     def listen(self, seconds: float | None = 0.0) -> None:
         """Return when woken, when the input has ended, or after so long (none: no end)."""
         if not self.closed and select.select([self._descriptor], [], [], seconds)[0]:
             self.closed = not os.read(self._descriptor, 65536)
-
-    def rest(self, seconds: float) -> None:
-        """Wait so long, whoever wakes; only the end of the input cuts it short."""
-        end = time.monotonic() + seconds
-        while not self.closed and (left := end - time.monotonic()) > 0:
-            self.listen(left)
+            self.woken = True
 
 
 class Follower:
@@ -109,27 +107,23 @@ class Follower:
         self._projector: Projector | None = None
         self._shadow: Shadow | None = None
         self._started = False
+        self._pause = FIRST_PAUSE_SECONDS
+        self._retry_at: float | None = None
+        """While the database cannot be used: when to try again."""
         self._end: float | None = None
         """When draining is over, once the input has ended."""
 
     def run(self) -> int:
-        pause = FIRST_PAUSE_SECONDS
         while True:
+            self._ear.woken = False
             try:
                 drained = self._project()
                 busy = self._verify()
-                pause = FIRST_PAUSE_SECONDS
             except (ForeignJournal, JournalCorrupt, ReplayMismatch) as error:
                 self._tell(Report(fault=str(error), fatal=True))
                 return 1
-            except (DBAPIError, DatabaseProblem, JournalUnavailable, CursorMoved) as error:
-                self._tell(Report(fault=self._told(error)))
-                if self._closing() and self._over():
-                    return 1
-                self._started = False
-                self._ear.rest(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                continue
+            except BrokenPipeError:
+                raise
             except Exception as error:
                 traceback.print_exc()
                 self._tell(Report(fault=f"the follower failed: {type(error).__name__}: {error}"))
@@ -139,22 +133,39 @@ class Follower:
                     return 0
                 if self._over():
                     return 1
-            elif not busy:
-                self._ear.listen(None)
+            if not busy and not self._ear.woken:
+                self._wait()
 
     def _project(self) -> bool:
-        """Bring the database to the journal's end, or as far as it comes while draining; says whether it got there."""
-        projector = self._projector
-        if projector is None or self._journal is None:
-            engine = connect(self._database_url, rebuildable=True)
-            self._journal = journal = SqliteJournal.open_reader(self._journal_path)
-            self._projector = projector = Projector(engine, journal)
-            if journal.birth().engine_version == ENGINE_VERSION:
-                self._shadow = Shadow(self._machine(), journal)
+        """Bring the database to the journal's end, or as far as it comes; says whether it got there.
+
+        What may pass by itself is told, and tried again after a pause; meanwhile the shadow has its turns.
+        """
+        if self._retry_at is not None and time.monotonic() < self._retry_at:
+            return False
+        try:
+            drained = self._advance()
+        except (DBAPIError, DatabaseProblem, JournalUnavailable, CursorMoved) as error:
+            self._tell(Report(fault=self._told(error)))
+            self._started = False
+            self._retry_at = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+            return False
+        self._retry_at = None
+        self._pause = FIRST_PAUSE_SECONDS
+        return drained
+
+    def _advance(self) -> bool:
+        if self._journal is None:
+            self._journal = SqliteJournal.open_reader(self._journal_path)
+            if self._journal.birth().engine_version == ENGINE_VERSION:
+                self._shadow = Shadow(self._machine(), self._journal)
+        if self._projector is None:
+            self._projector = Projector(connect(self._database_url, rebuildable=True), self._journal)
         if not self._started:
-            self._tell(Report(projected=projector.start().sequence))
+            self._tell(Report(projected=self._projector.start().sequence))
             self._started = True
-        for sequence in projector.advance():
+        for sequence in self._projector.advance():
             self._tell(Report(projected=sequence))
             if self._closing() and self._over():
                 return False
@@ -165,10 +176,25 @@ class Follower:
         if self._shadow is None:
             return False
         before = self._shadow.sequence
-        busy = self._shadow.step(SHADOW_DRAIN_SECONDS if self._ear.closed else SHADOW_SECONDS)
+        try:
+            busy = self._shadow.step(SHADOW_DRAIN_SECONDS if self._ear.closed else SHADOW_SECONDS)
+        except JournalUnavailable as error:
+            self._tell(Report(fault=str(error)))
+            return False
         if self._shadow.sequence != before:
             self._tell(Report(verified=self._shadow.sequence))
         return busy
+
+    def _wait(self) -> None:
+        """Until woken, until the input ends, or until the database may be tried again."""
+        if self._retry_at is None:
+            self._ear.listen(None)
+            return
+        left = max(0.0, self._retry_at - time.monotonic())
+        if self._ear.closed:
+            time.sleep(left)
+        else:
+            self._ear.listen(left)
 
     def _closing(self) -> bool:
         self._ear.listen()
