@@ -94,10 +94,10 @@ def test_what_tools_leave_behind_changes_nothing(dev: ModuleType, kitchen: Kitch
 
 def test_a_failure_is_told_with_the_logs_end_and_tried_again(dev: ModuleType, kitchen: Kitchen) -> None:
     def burn(step: object) -> None:
-        dev.call(step, [sys.executable, "-c", "print('smoke'); raise SystemExit(3)"])
+        dev.call(step, [sys.executable, "-c", "print('\\x1b[31msmoke\\x1b[0m'); raise SystemExit(3)"])
 
     burnt = dev.Step("dish", kitchen.step.inputs, kitchen.dish, kitchen.stamp, burn)
-    with pytest.raises(dev.Trouble, match=r"(?s)dish failed. Mend what .cache/log/dish.log tells.*smoke"):
+    with pytest.raises(dev.Trouble, match=r"(?s)dish failed. Mend what .cache/log/dish.log tells.*\n  smoke$"):
         dev.install([[burnt]])
     assert not burnt.done()
     dev.STOPPING.clear()
