@@ -194,6 +194,8 @@ class Connection:
         self.context: Any = None
         """For the order entry to keep what it has to know of this connection."""
         self.open = True
+        self.received = 0
+        """Messages that have arrived, good or bad: a sign of life for the order entry."""
         self.subscriptions: dict[tuple[str, str | None], Subscription] = {}
         self.heartbeat = False
         self.outbox: list[Payload] = []
@@ -214,6 +216,7 @@ class Connection:
         """
         if not self.open:
             return None
+        self.received += 1
         if len(data) > MAX_FRAME:
             self.close(TOO_BIG, f"a message may have {MAX_FRAME} bytes")
             return None
@@ -355,9 +358,11 @@ class Connection:
             streams: list[Stream] = [self.feed.account(self.participant_id)]
         else:
             streams = []
+            room = MAX_SUBSCRIPTIONS - len(self.subscriptions)
             for symbol in self._symbols(ask.id, ask.symbols):
                 if (channel, symbol) not in self.subscriptions:
-                    if len(self.subscriptions) + len(streams) >= MAX_SUBSCRIPTIONS:
+                    room -= 1
+                    if room < 0:
                         detail = f"a connection has at most {MAX_SUBSCRIPTIONS} subscriptions"
                         self.send(Error(id=ask.id, code="too_many_subscriptions", detail=detail, symbol=symbol))
                         continue
@@ -452,7 +457,8 @@ class Connection:
                     stopped.append(symbol)
                 else:
                     detail = f"there is no subscription to {channel} of {_shown(symbol)}"
-                    self.send(Error(id=ask.id, code="not_subscribed", detail=detail, field="symbols"))
+                    named = symbol[:64] if isinstance(symbol, str) else None
+                    self.send(Error(id=ask.id, code="not_subscribed", detail=detail, field="symbols", symbol=named))
         if stopped or any_stopped:
             self.send(Unsubscribed(id=ask.id, channel=channel, symbols=stopped))
         elif channel in ("heartbeat", "account") or not ask.symbols:
@@ -496,7 +502,7 @@ class Connection:
     @property
     def congested(self) -> bool:
         """Whether so much waits for this reader that an adapter should not read more from it."""
-        return self.waiting() > MAX_OUTGOING
+        return self.room < 0 and self.waiting() > MAX_OUTGOING
 
     def flush(self) -> None:
         """Hand the outbox to the outlet."""

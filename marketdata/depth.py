@@ -47,6 +47,22 @@ class DepthSide:
             del self.levels[key]
             del self.keys[bisect_left(self.keys, key)]
 
+    def put(self, price: int, quantity: int, orders: int) -> None:
+        """Make a level what a message says it is; quantity 0 takes it away. For readers: it notes nothing. O(log
+        levels).
+        """
+        key = self.sign * price
+        level = self.levels.get(key)
+        if level is not None:
+            if quantity:
+                level[0], level[1] = quantity, orders
+            else:
+                del self.levels[key]
+                del self.keys[bisect_left(self.keys, key)]
+        elif quantity:
+            self.levels[key] = [quantity, orders]
+            insort(self.keys, key)
+
     def best(self, count: int | None) -> list[Level]:
         """The best levels, best first. O(count)."""
         sign, levels = self.sign, self.levels

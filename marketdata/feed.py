@@ -59,6 +59,11 @@ TICK_NS: Final = SECOND_NS // 40
 """How often `tick` wants to be called."""
 
 
+def _next(due_ns: int, period_ns: int, now_ns: int) -> int:
+    """A period after it was due, so that the rate holds on average; after now, where the caller was away for longer."""
+    return due_ns + period_ns if due_ns + period_ns > now_ns else now_ns + period_ns
+
+
 def _nobody(participant_id: int) -> dict[str, Any]:
     return {"orders": [], "balances": []}
 
@@ -208,9 +213,7 @@ class Feed:
             self.clock_ns = time_ns
         for rate, streams in self._lanes.items():
             if now_ns >= self._due_ns[rate]:
-                # From the due time, so that the rate holds on average, unless the caller was away for longer.
-                period = SECOND_NS // rate
-                self._due_ns[rate] = max(self._due_ns[rate] + period, now_ns + period // 2)
+                self._due_ns[rate] = _next(self._due_ns[rate], SECOND_NS // rate, now_ns)
                 for stream in streams:
                     stream.release(self.sequence, self.time_ns)
         if self.behind:
@@ -218,7 +221,7 @@ class Feed:
                 if subscription.behind:
                     subscription.catch_up()
         if now_ns >= self._second_due_ns:
-            self._second_due_ns = max(self._second_due_ns + HEARTBEAT_NS, now_ns + HEARTBEAT_NS // 2)
+            self._second_due_ns = _next(self._second_due_ns, HEARTBEAT_NS, now_ns)
             self._lose_patience()
             self._forget_unread()
             if self.heartbeats:

@@ -1,0 +1,204 @@
+"""The feed on a port of its own, for programs: full rate, both encodings, order entry too.
+
+`websockets` does the handshake, reads, answers pings and closes. What leaves is written by us: the feed's frames are
+made once for all readers and go to the transport as they are. That is sound because the library writes whole frames
+synchronously, and nothing here uses its `send`, so neither can fall into the middle of the other's frame; once the
+closing handshake has begun nothing is written.
+"""
+
+import asyncio
+import http
+import logging
+import socket
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, cast
+
+from websockets import Headers, NegotiationError, Origin, Request, Response, Subprotocol
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
+
+from marketdata.connection import LOW_WATER, MAX_FRAME, MAX_OUTGOING, OrderEntry
+from marketdata.feed import Feed
+from marketdata.wire import SUBPROTOCOLS, Payload
+
+MAX_CONNECTIONS: Final = 10_000
+"""One more is answered 503."""
+
+PING_S: Final = 20.0
+"""A reader that says nothing is asked this often, and has as long to answer: a half-open connection ends within twice
+that.
+"""
+
+CLOSING_S: Final = 2.0
+"""How long a closing handshake may take before the transport is cut."""
+
+PATHS: Final = ("/", "/feed")
+
+
+class _Plain(logging.Filter):
+    """What strangers send is no error of ours: no tracebacks, and below the level of warnings."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return True
+
+
+_strangers = logging.getLogger(f"{__name__}.strangers")
+_strangers.addFilter(_Plain())
+
+
+class TransportOutlet:
+    """Writes the feed's frames to the transport of a WebSocket."""
+
+    def __init__(self, server: "FeedServer", websocket: ServerConnection) -> None:
+        self._server = server
+        self._websocket = websocket
+        self._transport = websocket.transport
+
+    def write(self, parts: list[Payload]) -> None:
+        if self._websocket.state is State.OPEN:
+            frames = cast(list[bytes], parts)
+            if len(frames) == 1:
+                self._transport.write(frames[0])
+            else:
+                self._transport.writelines(frames)
+
+    def buffered(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def close(self, code: int, reason: str) -> None:
+        self._server.run(_close(self._websocket, code, reason))
+
+
+async def _close(websocket: ServerConnection, code: int, reason: str) -> None:
+    """Close politely, or else cut: who does not read would keep the library waiting for its buffer to drain."""
+    try:
+        async with asyncio.timeout(CLOSING_S):
+            await websocket.close(code, reason)
+    except TimeoutError:
+        pass
+    finally:
+        if websocket.state is not State.CLOSED:
+            websocket.transport.abort()
+
+
+class FeedServer:
+    """Serves a feed to programs; the feed's pump is the caller's.
+
+    A request without `Origin` comes from a program and is welcome; one with it comes from a page, whose origin must
+    be among `origins`. Without `order_entry` orders are refused.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        origins: Sequence[str] = (),
+        order_entry: OrderEntry | None = None,
+    ) -> None:
+        self.feed = feed
+        self.host = host
+        self.order_entry = order_entry
+        self._port = port
+        self._origins: list[Origin | None] = [None, *map(Origin, origins)]
+        self._server: Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once started."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(self, listener: socket.socket | None = None) -> None:
+        """Listen, on a socket that is bound already if one is given. Raises `OSError` where the port cannot be had."""
+        place: dict[str, Any] = {"host": self.host, "port": self._port} if listener is None else {"sock": listener}
+        self._server = await serve(
+            self._serve,
+            **place,
+            origins=self._origins,
+            subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
+            select_subprotocol=_select,
+            process_request=self._admit,
+            compression=None,
+            server_header=None,
+            max_size=MAX_FRAME,
+            # Above this the library would pause its own pings, so it is where our streams have paused already.
+            write_limit=(MAX_OUTGOING, LOW_WATER),
+            ping_interval=PING_S,
+            ping_timeout=PING_S,
+            close_timeout=CLOSING_S,
+            logger=_strangers,
+        )
+
+    async def stop(self) -> None:
+        """Tell everyone that the venue goes away, wait at most a few seconds, and leave nothing running."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        self.feed.flush()
+        server.close()
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await server.wait_closed()
+        except TimeoutError:
+            for websocket in list(server.all_connections):
+                websocket.transport.abort()
+            await server.wait_closed()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSING_S)
+            for task in late:
+                task.cancel()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """As a task that is kept until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _admit(self, websocket: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if path not in PATHS:
+            return websocket.respond(http.HTTPStatus.NOT_FOUND, "The feed is at /feed.\n")
+        if len(self.feed.connections) >= MAX_CONNECTIONS:
+            return Response(503, "Service Unavailable", Headers({"Retry-After": "5", "Connection": "close"}), b"")
+        return None
+
+    async def _serve(self, websocket: ServerConnection) -> None:
+        connection = self.feed.connect(
+            TransportOutlet(self, websocket),
+            encoding=SUBPROTOCOLS[websocket.subprotocol] if websocket.subprotocol else "json",
+            framed=True,
+            order_entry=self.order_entry,
+        )
+        try:
+            async for data in websocket:
+                work = connection.receive(data)
+                if work is not None:
+                    self.run(work)
+                if connection.congested:
+                    # Who asks without reading the answers is not asked for more.
+                    self.feed.flush()
+                    await websocket.drain()
+        except ConnectionClosed:
+            pass
+        finally:
+            work = connection.disconnected()
+            if work is not None:
+                self.run(work)
+
+
+def _select(websocket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The first that we speak, in the reader's order; none was offered: JSON. Raises `NegotiationError` if we speak
+    none of them.
+    """
+    for name in offered:
+        if name in SUBPROTOCOLS:
+            return name
+    if offered:
+        raise NegotiationError(f"this feed speaks {', '.join(SUBPROTOCOLS)}")
+    return None
