@@ -1,0 +1,181 @@
+/** The shapes of the public face, as this program reads them. Units stand in the names; a bare price is fen a kilogram, a bare quantity kilograms. */
+import type { Amount } from './format.ts';
+
+export type Role = 'trader' | 'grower' | 'warehouse' | 'analyst' | 'operator';
+export type Side = 'buy' | 'sell';
+export type Phase = 'closed' | 'auction' | 'continuous' | 'halted';
+export type Grade = 'E' | '1' | '2';
+
+export interface Participant {
+  participant_id: number;
+  name: string;
+  display_name: string;
+  roles: Role[];
+  obliged?: boolean;
+}
+
+export interface Me extends Participant {
+  csrf_token: string | null;
+}
+
+export interface Named {
+  code: string;
+  name_zh: string;
+  name_en: string;
+}
+
+export interface Venue {
+  profile: string;
+  demo?: boolean;
+  fee_rate_ppm: number;
+  fee_minimum_fen: number;
+  warehouses: Named[];
+  varieties: (Named & { green_life_days: number })[];
+  towns: { name_zh: string; name_en: string }[];
+  clock: { mode: 'real' | 'manual'; time_ns: number };
+}
+
+export interface Instrument {
+  symbol: string;
+  tick_size: number;
+  lot_size: number;
+  mode: string;
+  phase: Phase;
+  reference_price: number | null;
+  band: number | null;
+  last: number | null;
+  variety: string;
+  grade: Grade;
+  warehouse: string;
+  harvest_week: string;
+}
+
+export type Quote = readonly [price: number, quantity: number];
+
+export interface Ticker {
+  bid: Quote | null;
+  ask: Quote | null;
+  last: number | null;
+  open: number | null;
+  high: number | null;
+  low: number | null;
+  previous_close: number | null;
+  volume: number;
+  turnover_fen: Amount;
+  vwap: number | null;
+}
+
+export interface Trade {
+  trade_id: number;
+  price: number;
+  quantity: number;
+  aggressor_side: Side | null;
+  time_ns: number;
+  busted: boolean;
+}
+
+export type OrderStatus = 'accepted' | 'resting' | 'partly_filled' | 'filled' | 'cancelled' | 'rejected' | 'expired';
+
+export interface Order {
+  order_id: number;
+  client_order_id: string;
+  symbol: string;
+  side: Side;
+  kind: 'limit' | 'market' | 'stop' | 'stop_limit';
+  price: number | null;
+  stop_price: number | null;
+  quantity: number;
+  filled: number;
+  remaining: number;
+  time_in_force: string;
+  status: OrderStatus;
+  reason: string | null;
+  traded_fen: Amount;
+  fee_fen: Amount;
+  sequence: number;
+  time_ns: number;
+}
+
+export interface Fill {
+  trade_id: number;
+  order_id: number;
+  price: number;
+  quantity: number;
+  fee_fen: Amount;
+  lots: [receipt_id: number, quantity: number][] | null;
+  symbol?: string;
+  side?: Side;
+  time_ns?: number;
+}
+
+export interface Balance {
+  asset: string;
+  unit: 'fen' | 'g';
+  total: Amount;
+  available: Amount;
+  reserved: Amount;
+}
+
+export type LotStatus = 'announced' | 'weighed' | 'inspected' | 'receipted' | 'refused';
+
+export interface Lot {
+  lot_id: number;
+  participant_id: number;
+  grower?: string;
+  variety: string;
+  grade: Grade;
+  warehouse: string;
+  harvest_date: string;
+  cartons: number;
+  weight_g: number;
+  town: string;
+  village: string;
+  certificate_number: string | null;
+  status: LotStatus;
+  symbol: string;
+  announced_ns: number;
+  gross_g: number | null;
+  tare_g: number | null;
+  net_g: number | null;
+  scale_id: string | null;
+  inspected_grade: Grade | null;
+  colour_stage: number | null;
+  defect_permille: number | null;
+  temperature_dc: number | null;
+  reason: string | null;
+  receipt_id: number | null;
+}
+
+export interface Receipt {
+  receipt_id: number;
+  lot_id: number;
+  parent_receipt_id: number | null;
+  participant_id: number;
+  symbol: string;
+  warehouse: string;
+  weight_g: number;
+  reserved_g: number;
+  available_g?: number;
+  state: 'issued' | 'split' | 'expired' | 'delivery_ordered' | 'delivered';
+  harvest_date: string;
+  issued_ns: number;
+  expires_ns: number;
+}
+
+export interface LedgerEntry {
+  transfer_id: number;
+  sequence: number;
+  time_ns: number;
+  cause: 'deposit' | 'trade' | 'intake' | 'load_out';
+  reference_id: number;
+  asset: string;
+  amount: Amount;
+  debit: string;
+  credit: string;
+}
+
+export interface List<T> {
+  items: T[];
+  next: string | null;
+  sequence?: number;
+}

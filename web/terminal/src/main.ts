@@ -1,0 +1,12 @@
+import '@fontsource/noto-sans-sc/400.css';
+import '@fontsource/noto-sans-sc/600.css';
+import './tokens.css';
+import './base.css';
+import { mount } from 'svelte';
+import Terminal from './Terminal.svelte';
+import { app } from './state/app.svelte.ts';
+import { prefs } from './state/prefs.svelte.ts';
+
+prefs.apply();
+app.start();
+mount(Terminal, { target: document.getElementById('app')! });

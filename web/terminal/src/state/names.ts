@@ -1,0 +1,48 @@
+import { age, type Amount } from '../lib/format.ts';
+import { parseSymbol } from '../lib/symbol.ts';
+import type { Grade, Named } from '../lib/types.ts';
+import { app } from './app.svelte.ts';
+import { prefs, t } from './prefs.svelte.ts';
+
+/** What codes are called in the language chosen; a code that the venue does not name stands for itself. */
+export function nameOf(list: readonly Named[] | undefined, code: string): string {
+  const named = list?.find((entry) => entry.code === code);
+  if (named === undefined) return code;
+  return prefs.language === 'zh-CN' ? named.name_zh : named.name_en;
+}
+
+export function varietyName(code: string): string {
+  return nameOf(app.venue?.varieties, code);
+}
+
+export function warehouseName(code: string): string {
+  return nameOf(app.venue?.warehouses, code);
+}
+
+export function gradeName(grade: Grade): string {
+  return t(`grade.${grade}`);
+}
+
+/** `巴西蕉 一级`: what an instrument is. */
+export function goodsName(symbol: string): string {
+  const parts = parseSymbol(symbol);
+  return parts === null ? symbol : `${varietyName(parts.variety)} ${gradeName(parts.grade)}`;
+}
+
+/** `遂溪一号库 · 2026年第47周`: where it lies and when it was cut. */
+export function placeName(symbol: string): string {
+  const parts = parseSymbol(symbol);
+  if (parts === null) return '';
+  return `${warehouseName(parts.warehouse)} · ${t('week', { year: parts.year, week: parts.week })}`;
+}
+
+/** The town as the form offers it; the lot keeps the Chinese name. */
+export function townName(town: string): string {
+  if (prefs.language === 'zh-CN') return town;
+  return app.venue?.towns.find((entry) => entry.name_zh === town)?.name_en ?? town;
+}
+
+export function ageText(fromNs: Amount): string {
+  const { value, unit } = age(fromNs, Math.floor(app.timeNs / 1e9) * 1e9);
+  return value === 0 && unit === 'minute' ? t('age.now') : t(`age.${unit}`, { value });
+}
