@@ -1,7 +1,10 @@
 """One order, one time, durable before it is told; and a halt wherever the venue would have to guess."""
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -484,3 +487,63 @@ def test_the_sequencer_wants_an_engine_that_stands_where_the_journal_ends(path: 
     ahead.sequence = 3
     with pytest.raises(AssertionError):
         asyncio.run(start(lambda: ahead))
+
+
+# --- crashes
+
+_SERVING = """
+import asyncio, sys
+from pathlib import Path
+from exchange.clock import RealClock
+from exchange.journal import SqliteJournal
+from exchange.replay import replay
+from exchange.sequencer import Sequencer
+from matching.messages import SetPhase
+from tests.exchange.tally import Tally
+
+async def main():
+    journal = SqliteJournal(Path(sys.argv[1]))
+    engine = replay(journal, Tally)
+    sequencer = Sequencer(engine, journal, RealClock(engine.time_ns))
+
+    async def trade(number):
+        turn = 0
+        while True:
+            turn += 1
+            symbol = f"{sys.argv[2]}-{number}-{turn}"
+            outcome = await sequencer.submit(SetPhase(symbol, "continuous"))
+            print(outcome.sequence, symbol, flush=True)
+
+    await asyncio.gather(*(trade(number) for number in range(20)))
+
+asyncio.run(main())
+"""
+
+
+def test_every_acknowledged_command_survives_a_kill_once_and_in_its_place(path: Path) -> None:
+    root = Path(__file__).parents[2]
+    acknowledged: dict[int, str] = {}
+    for life in range(3):
+        serving = subprocess.Popen(
+            [sys.executable, "-c", _SERVING, str(path), str(life)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )
+        watchdog = threading.Timer(60, serving.kill)
+        watchdog.start()
+        assert serving.stdout is not None
+        lines = [serving.stdout.readline() for _ in range(500)]
+        serving.kill()
+        lines += serving.stdout.readlines()
+        serving.wait()
+        watchdog.cancel()
+        said = [line.split() for line in lines if line.endswith("\n")]
+        assert len(said) >= 500
+        acknowledged |= {int(sequence): symbol for sequence, symbol in said}
+
+    commands = [command for record in rows(path) for command in record.entry().commands]
+    symbols = [command.symbol for command in commands if isinstance(command, SetPhase)]
+    assert len(set(symbols)) == len(symbols) == len(commands)
+    assert all(symbols[sequence - 1] == symbol for sequence, symbol in acknowledged.items())
