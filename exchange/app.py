@@ -53,8 +53,15 @@ class Venue:
 
     @property
     def address(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"http://{self._name}:{self.port}"
+
+    @property
+    def feed_address(self) -> str:
+        return f"ws://{self._name}:{self.feed_port}/feed"
+
+    @property
+    def _name(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def halted(self) -> str | None:
@@ -113,7 +120,7 @@ async def _serve(
         venue = await stack.enter_async_context(opening)
         below = await stack.enter_async_context(beside(venue)) if beside is not None else ""
         ready.set()
-        print(f"ready {venue.address}", *([below] if below else []), sep="\n", flush=True)
+        print(f"ready {venue.address}", f"feed {venue.feed_address}", *([below] if below else []), sep="\n", flush=True)
         await stop.wait()
     return 1 if venue.halted else 0
 
