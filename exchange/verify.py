@@ -101,7 +101,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
     audit()
     report(f"journal: {engine.sequence} commands, chain and re-execution agree, state {engine.state_hash().hex()}")
     if reckoning.differences:
-        report(f"database: {reckoning.differences} differences at sequence {reached}")
+        report(f"database: differs at sequence {reached}, in {reckoning.differences} places")
     else:
         behind = engine.sequence - reached
         report(f"database: agrees with the journal at sequence {reached}, {behind} commands behind")
