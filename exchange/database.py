@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
@@ -32,6 +33,12 @@ BUSY_SECONDS = 10
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 """PostgreSQL ends a reader's statement after this long."""
+
+JSON_CODEC: dict[str, Any] = {
+    "json_serializer": lambda value: msgspec.json.encode(value).decode(),
+    "json_deserializer": msgspec.json.decode,
+}
+"""A name in Chinese stays readable in a JSON column, and the codec is several times as fast as the standard one."""
 
 UPGRADE_LOCK = 0x62616E616E61
 """PostgreSQL's advisory lock under which one process at a time changes the schema."""
@@ -195,7 +202,9 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite(url: URL, *, read_only: bool, rebuildable: bool) -> Engine:
-    engine = sqlalchemy.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = sqlalchemy.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **JSON_CODEC
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -226,6 +235,7 @@ def _postgresql(url: URL, *, read_only: bool, rebuildable: bool) -> Engine:
         url,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
         pool_pre_ping=True,
+        **JSON_CODEC,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "options": " ".join(options),

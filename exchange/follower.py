@@ -35,7 +35,10 @@ SHADOW_SECONDS = 0.02
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
-DRAIN_SECONDS = 3.0
+MAXIMUM_TEXT = 1000
+"""Characters of a fault: drivers can be wordy."""
+
+DRAIN_SECONDS = 2.0
 """After the end of input the database may take this long to catch up; the venue has promised to be gone in five."""
 
 SHADOW_DRAIN_SECONDS = 0.5
@@ -66,6 +69,7 @@ def follow(journal_path: Path, database_url: str, machine: Callable[[], Machine]
 
 
 def tell(report: Report) -> None:
+    """Raises `BrokenPipeError` where nobody listens any more."""
     line = msgspec.json.encode(report) + b"\n"
     while line:
         line = line[os.write(sys.stdout.fileno(), line) :]
@@ -120,13 +124,13 @@ class Follower:
                 drained = self._project()
                 busy = self._verify()
             except (ForeignJournal, JournalCorrupt, ReplayMismatch) as error:
-                self._tell(Report(fault=str(error), fatal=True))
+                self._complain(str(error), fatal=True)
                 return 1
             except BrokenPipeError:
                 raise
             except Exception as error:
                 traceback.print_exc()
-                self._tell(Report(fault=f"the follower failed: {type(error).__name__}: {error}"))
+                self._complain(f"the follower failed: {type(error).__name__}: {error}")
                 return 1
             if self._closing():
                 if drained:
@@ -146,7 +150,8 @@ class Follower:
         try:
             drained = self._advance()
         except (DBAPIError, DatabaseProblem, JournalUnavailable, CursorMoved) as error:
-            self._tell(Report(fault=self._told(error)))
+            trouble = unreachable(connect(self._database_url).url, error) if isinstance(error, DBAPIError) else error
+            self._complain(str(trouble))
             self._started = False
             self._retry_at = time.monotonic() + self._pause
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
@@ -179,7 +184,7 @@ class Follower:
         try:
             busy = self._shadow.step(SHADOW_DRAIN_SECONDS if self._ear.closed else SHADOW_SECONDS)
         except JournalUnavailable as error:
-            self._tell(Report(fault=str(error)))
+            self._complain(str(error))
             return False
         if self._shadow.sequence != before:
             self._tell(Report(verified=self._shadow.sequence))
@@ -205,7 +210,5 @@ class Follower:
     def _over(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end
 
-    def _told(self, error: Exception) -> str:
-        if isinstance(error, DBAPIError):
-            return str(unreachable(connect(self._database_url).url, error))
-        return str(error)
+    def _complain(self, text: str, *, fatal: bool = False) -> None:
+        self._tell(Report(fault=text[:MAXIMUM_TEXT], fatal=fatal))

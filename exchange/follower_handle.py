@@ -158,11 +158,14 @@ class FollowerHandle:
     async def _hear(self, process: asyncio.subprocess.Process) -> None:
         """Read its reports to their end."""
         assert process.stdout is not None
-        while line := await process.stdout.readline():
+        while True:
             try:
+                line = await process.stdout.readline()
+                if not line:
+                    return
                 report = msgspec.json.decode(line, type=Report)
-            except msgspec.DecodeError:
-                _log.warning("the follower said something strange: %r", line[:200])
+            except ValueError as error:  # no line of ours, or one without an end
+                _log.warning("the follower said something strange: %s", error)
                 continue
             if report.fault is not None:
                 self._failed(Fault(report.fault, report.fatal))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from sqlalchemy import Engine, select, text
 
 from exchange.database import connect, sqlite_url, upgrade
@@ -150,7 +151,7 @@ async def test_killed_again_and_again_in_mid_projection_it_comes_to_the_same_row
 ) -> None:
     monkeypatch.setattr("exchange.follower_handle.FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("exchange.follower_handle.LONGEST_PAUSE_SECONDS", 0.01)
-    for _ in range(60):
+    for _ in range(42):
         venue.trade(orders=100)
     handle = handles(url)
     await handle.start()
@@ -212,7 +213,7 @@ async def test_a_server_that_cuts_connections_off_is_reached_again(
     venue: Venue, postgres_url: str, handles: Callable[..., FollowerHandle], tmp_path: Path
 ) -> None:
     upgrade(postgres_url)
-    for _ in range(40):
+    for _ in range(32):
         venue.trade(orders=100)
     handle = handles(postgres_url)
     await handle.start()
@@ -331,7 +332,7 @@ async def test_a_frozen_follower_is_ended_all_the_same(
 
 
 async def test_a_program_that_does_not_start_is_tried_again(venue: Venue, url: str) -> None:
-    handle = FollowerHandle(venue.journal.path, url, command=(sys.executable, "-c", "print('no line of ours')"))
+    handle = FollowerHandle(venue.journal.path, url, command=(sys.executable, "-c", "print('x' * 10**6)"))
     await handle.start()
     await until(lambda: handle.starts >= 2)
     assert handle.fault == "the follower ended with status 0 and is started again"
@@ -351,6 +352,28 @@ async def test_an_interrupt_at_the_keyboard_does_not_reach_it(
     handle.wake()
     assert await handle.wait_for(venue.sequence, PATIENCE)
     assert handle.starts == 1
+
+
+def test_the_loop_of_the_venue_serves_it_as_well(venue: Venue, url: str) -> None:
+    """uvloop brings pipes and child processes of its own."""
+
+    async def live() -> FollowerHandle:
+        handle = FollowerHandle(venue.journal.path, url, command=command(venue.journal.path, url))
+        await handle.start()
+        assert await handle.wait_for(venue.sequence, PATIENCE)
+        assert handle.pid is not None
+        os.kill(handle.pid, signal.SIGKILL)
+        await until(another_start(handle))
+        for _ in range(10):
+            venue.trade(orders=1)
+            handle.wake()
+        assert await handle.wait_for(venue.sequence, PATIENCE)
+        venue.trade(orders=1)
+        await handle.stop()
+        return handle
+
+    handle = uvloop.run(live())
+    assert (handle.projected_sequence, handle.starts, handle.pid) == (venue.sequence, 2, None)
 
 
 def test_it_goes_when_the_venue_is_killed(venue: Venue, url: str) -> None:
