@@ -53,11 +53,7 @@ class Floor:
         self.time_ns = MONDAY
         self.commands: list[tuple[Any, int]] = []
         self.events: list[Any] = []
-        self.do(
-            ConfigureVenue(
-                fee_rate_ppm=fee_rate_ppm, fee_minimum_fen=fee_minimum_fen, warehouses=WAREHOUSES, varieties=VARIETIES
-            )
-        )
+        self.configure(fee_rate_ppm, fee_minimum_fen)
         self.register("operator", "operator")
         self.register("warehouse", "warehouse")
         self.register("chen", "grower", "trader")
@@ -77,6 +73,10 @@ class Floor:
         return self.do(AdvanceTime(time_ns))
 
     # People and goods
+
+    def configure(self, fee_rate_ppm: int = 500, fee_minimum_fen: int = 0, **changes: Any) -> list[Any]:
+        fields: dict[str, Any] = {"warehouses": WAREHOUSES, "varieties": VARIETIES}
+        return self.do(ConfigureVenue(fee_rate_ppm=fee_rate_ppm, fee_minimum_fen=fee_minimum_fen, **(fields | changes)))
 
     def register(self, name: str, *roles: Any, obliged: bool = False) -> list[Any]:
         return self.do(RegisterParticipant(name=name, display_name=name.title(), roles=roles, obliged=obliged))
