@@ -193,7 +193,13 @@ class Listener:
                 ):
                     return message
                 position += 1
-            self.heard.append(json.loads(self._socket.recv(timeout=PATIENCE_SECONDS)))
+            self.hear()
+
+    def hear(self) -> dict[str, Any]:
+        """The next message that comes."""
+        message: dict[str, Any] = json.loads(self._socket.recv(timeout=PATIENCE_SECONDS))
+        self.heard.append(message)
+        return message
 
 
 @contextlib.contextmanager
