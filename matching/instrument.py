@@ -8,6 +8,7 @@ from matching.messages import MAX_INTEGER, MAX_TIME_NS, AmendOrder, DefineInstru
 from matching.order import BOOK, CLOSING, MARKET, STOPS, Order, Queue
 
 MODES: Final = ("continuous", "call_auction")
+SIDES: Final = ("buy", "sell")
 KINDS: Final = ("limit", "market", "stop", "stop_limit")
 TIMES_IN_FORCE: Final = ("gtc", "day", "gtd", "ioc", "fok", "opening", "closing")
 PHASES: Final = ("closed", "auction", "continuous", "halted")
@@ -66,8 +67,8 @@ class Instrument:
         self.floor = 1
         self.ceiling = MAX_INTEGER
         if definition.band is not None and definition.reference_price is not None:
-            self.floor = definition.reference_price - definition.band * tick
-            self.ceiling = definition.reference_price + definition.band * tick
+            self.floor = max(self.floor, definition.reference_price - definition.band * tick)
+            self.ceiling = min(self.ceiling, definition.reference_price + definition.band * tick)
         self.collar = None if definition.collar is None else definition.collar * tick
         self.protection = None if definition.protection is None else definition.protection * tick
 
@@ -107,7 +108,7 @@ class Instrument:
                 return "wrong_phase"
         elif time_in_force == "opening":
             return "wrong_phase"
-        if side != "buy" and side != "sell":
+        if side not in SIDES:
             return "invalid_side"
         quantity = command.quantity
         if not 0 < quantity <= MAX_INTEGER or quantity % self.lot_size:

@@ -8,8 +8,9 @@ from sortedcontainers import SortedDict
 from matching import auction
 from matching import snapshot as states
 from matching.book import Ladder
-from matching.instrument import Instrument, refuse_definition
+from matching.instrument import SELF_TRADES, SIDES, Instrument, refuse_definition
 from matching.messages import (
+    MAX_INTEGER,
     MAX_TIME_NS,
     AdvanceTime,
     AmendOrder,
@@ -120,49 +121,83 @@ class Market:
             return [OrderRejected(order_id, "unknown_symbol")]
         if order_id in self._orders:
             return [OrderRejected(order_id, "duplicate_order_id")]
-        reason = instrument.refuse_place(command, self.now_ns)
-        if reason is not None:
-            return [OrderRejected(order_id, reason)]
-        stamp = self._stamp + 1
-        self._stamp = stamp
-        order = new_order(command, stamp)
+        price = command.price
+        quantity = command.quantity
+        side = command.side
+        # The common case is recognised and spelled out here, to spare its calls: a plain limit order that nothing is
+        # wrong with, which meets nobody and joins its price. Whatever is not obviously that takes the long way.
         if (
             instrument.open
+            and command.kind == "limit"
             and command.time_in_force == "gtc"
+            and price is not None
+            and instrument.floor <= price <= instrument.ceiling
+            and not price % instrument.tick_size
+            and 0 < quantity <= MAX_INTEGER
+            and not quantity % instrument.lot_size
             and command.stop_price is None
-            and order.price is not None
-            and not order.display
+            and command.display_quantity is None
+            and command.minimum_quantity is None
+            and command.expires_ns is None
+            and not command.post_only
+            and side in SIDES
+            and command.self_trade in SELF_TRADES
         ):
-            # The common case, spelled out to spare its calls: an order that meets nobody and joins its price.
-            buy = order.buy
-            ladder = instrument.bids if buy else instrument.asks
-            best = (instrument.asks if buy else instrument.bids).best
-            key = order.price * ladder.sign
-            if best is None or best.key + key > 0:
+            if side == "buy":
+                buy = True
+                ladder = instrument.bids
+                key = -price
+                best = instrument.asks.best
+                meets = best is not None and best.price <= price
+            else:
+                buy = False
+                ladder = instrument.asks
+                key = price
+                best = instrument.bids.best
+                meets = best is not None and best.price >= price
+            self._stamp = stamp = self._stamp + 1
+            if not meets:
+                order = Order()
+                order.order_id = order_id
+                order.participant_id = command.participant_id
+                order.buy = buy
+                order.price = price
+                order.quantity = quantity
+                order.remaining = quantity
+                order.hidden = 0
+                order.display = 0
+                order.stamp = stamp
+                order.command = command
+                order.next = None
                 level = ladder.find(key)
                 if level is None:
-                    level = ladder.begin(order.price, key)
-                tail = level.tail
+                    level = ladder.begin(price, key)
+                order.queue = level
+                order.previous = tail = level.tail
                 if tail is None:
                     level.head = order
                 else:
-                    order.previous = tail
                     tail.next = order
                 level.tail = order
-                level.quantity += order.remaining
+                level.quantity += quantity
                 level.count += 1
-                order.queue = level
                 self._orders[order_id] = order
                 if self._owned is not None:
                     self._own(order)
                 return [OrderAccepted(order_id, instrument.symbol)]
+        else:
+            reason = instrument.refuse_place(command, self.now_ns)
+            if reason is not None:
+                return [OrderRejected(order_id, reason)]
+            self._stamp = stamp = self._stamp + 1
+        order = new_order(command, stamp)
         events: list[Event] = [OrderAccepted(order_id, instrument.symbol)]
         if command.stop_price is not None:
             self._admit(order)
             instrument.stops(order.buy).join(order, command.stop_price)
         elif instrument.open and command.time_in_force != "closing":
             self._execute(instrument, order, True, events)
-            if len(events) > 1:
+            if instrument.buy_stops.best is not None or instrument.sell_stops.best is not None:
                 self._trigger_stops(instrument, events)
         else:
             self._admit(order)
@@ -393,60 +428,100 @@ class Market:
         remaining = order.remaining
         symbol = instrument.symbol
         orders = self._orders
+        append = events.append
         while remaining:
             level = opposite.best
             if level is None or level.key > reach:
                 break
+            price = level.price
+            inside = low <= price <= high
             resting = level.head
-            assert resting is not None
+            trade_id = self._trade_id
+            traded = filled = 0
+            following: Order | None
+            # Plain orders of others, one after the other; the level's own figures are put right once, behind the loop.
+            while resting is not None and remaining:
+                if resting.hidden or resting.participant_id == participant_id or not inside:
+                    break
+                trade_id += 1
+                fill = resting.remaining
+                if fill > remaining:
+                    resting.remaining = fill - remaining
+                    fill = remaining
+                    following = resting
+                else:
+                    filled += 1
+                    if resting.command.expires_ns is not None or self._owned is not None:
+                        self._forget(resting)
+                    else:
+                        del orders[resting.order_id]
+                    following = resting.next
+                    if following is not None:
+                        following.previous = None
+                remaining -= fill
+                traded += fill
+                if buy:
+                    append(TradeExecuted(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
+                else:
+                    append(TradeExecuted(trade_id, symbol, price, fill, resting.order_id, order_id, "sell"))
+                resting = following
+            if traded:
+                self._trade_id = trade_id
+                instrument.last_price = price
+                level.quantity -= traded
+                level.count -= filled
+                level.head = resting
+                if resting is None:
+                    level.tail = None
+                    opposite.drop(level)
+            if resting is None or not remaining:
+                continue
             if resting.participant_id == participant_id:
                 order.remaining = remaining
                 goes_on = self._prevent(order, resting, events)
                 remaining = order.remaining
-                if goes_on:
-                    continue
-                return "self_trade"
-            price = level.price
-            if not low <= price <= high:
+                if not goes_on:
+                    return "self_trade"
+            elif not inside:
                 order.remaining = remaining
                 return "collar"
-            self._trade_id = trade_id = self._trade_id + 1
-            instrument.last_price = price
-            fill = resting.remaining - resting.hidden
-            if fill > remaining:
-                fill = remaining
-                resting.remaining -= fill
-                level.quantity -= fill
-            elif resting.hidden:
-                # The tip is gone: the next one queues up behind everyone at this price.
-                level.remove(resting)
-                resting.remaining = left = resting.remaining - fill
-                resting.hidden = max(0, left - resting.display)
-                self._stamp += 1
-                resting.stamp = self._stamp
-                level.append(resting)
             else:
-                # Filled: the head leaves, and the level with its last order.
-                following = resting.next
-                level.head = following
-                level.quantity -= fill
-                level.count -= 1
-                if following is None:
-                    level.tail = None
-                    opposite.drop(level)
-                else:
-                    following.previous = None
-                if resting.command.expires_ns is not None or self._owned is not None:
-                    self._forget(resting)
-                else:
-                    del orders[resting.order_id]
-            remaining -= fill
-            if buy:
-                events.append(TradeExecuted(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
-            else:
-                events.append(TradeExecuted(trade_id, symbol, price, fill, resting.order_id, order_id, "sell"))
+                remaining -= self._take_tip(instrument, order, resting, remaining, events)
         order.remaining = remaining
         return None
+
+    def _take_tip(
+        self, instrument: Instrument, order: Order, resting: Order, remaining: int, events: list[Event]
+    ) -> int:
+        """Trade with the tip of an iceberg; how much. A new tip queues up behind everyone at its price."""
+        level = resting.queue
+        assert level is not None
+        fill = min(remaining, resting.remaining - resting.hidden)
+        left = resting.remaining - fill
+        if left > resting.hidden:
+            level.resize(resting, left, resting.hidden)
+        else:
+            level.remove(resting)
+            resting.remaining = left
+            resting.hidden = max(0, left - resting.display)
+            self._stamp += 1
+            resting.stamp = self._stamp
+            level.append(resting)
+        self._trade_id += 1
+        instrument.last_price = level.price
+        buyer, seller = (order, resting) if order.buy else (resting, order)
+        events.append(
+            TradeExecuted(
+                self._trade_id,
+                instrument.symbol,
+                level.price,
+                fill,
+                buyer.order_id,
+                seller.order_id,
+                order.command.side,
+            )
+        )
+        return fill
 
     def _prevent(self, order: Order, resting: Order, events: list[Event]) -> bool:
         """Keep two orders of one participant from trading; whether the incoming one goes on."""
