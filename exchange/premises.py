@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from exchange.clock import Clock, ManualClock, RealClock
 from exchange.config import Settings, SetupError
-from exchange.database import DatabaseProblem, upgrade
+from exchange.database import DatabaseProblem, connect, upgrade
 from exchange.engine import Engine
 from exchange.journal import JournalError, SqliteJournal, seal
+from exchange.projector import ForeignJournal, check_cursor, cursor
 from exchange.protocol import Command, Entry, Event
 from exchange.replay import ReplayMismatch, replay, run_batch
 
@@ -58,6 +59,7 @@ def premises(
     except JournalError as error:
         raise SetupError(str(error)) from None
     try:
+        _compare_with_database(settings, journal)
         try:
             engine = replay(journal, Engine, on_entry=on_entry, progress=progress)
         except (ReplayMismatch, JournalError) as error:
@@ -77,6 +79,20 @@ def journal_entry(journal: SqliteJournal) -> Entry:
     record = journal.last()
     assert record is not None
     return record.entry()
+
+
+def _compare_with_database(settings: Settings, journal: SqliteJournal) -> None:
+    """SQLite drops a damaged tail of the journal in silence: what the database has seen must be there."""
+    database = connect(settings.database, read_only=True)
+    try:
+        with database.connect() as connection:
+            reached = cursor(connection)
+        if reached is not None:
+            check_cursor(reached, journal)
+    except (ForeignJournal, JournalError) as error:
+        raise SetupError(str(error)) from None
+    finally:
+        database.dispose()
 
 
 def _make_folder(settings: Settings) -> None:

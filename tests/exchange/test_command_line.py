@@ -66,6 +66,21 @@ def test_two_venues_cannot_share_a_journal(tmp_path: Path) -> None:
     assert "another venue" in said
 
 
+def test_a_journal_that_has_lost_what_the_database_saw_is_refused(tmp_path: Path) -> None:
+    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    earlier = (tmp_path / "journal.sqlite").read_bytes()
+    with serving(tmp_path) as venue:
+        operator = venue.person("operator")
+        body = {"participant_id": operator.participant_id, "amount_fen": 500, "reference": "bank 1"}
+        deposited = operator.post("/operator/deposits", body)
+        operator.get("/ledger", min_sequence=deposited["sequence"])
+    for leftover in ("journal.sqlite-wal", "journal.sqlite-shm"):
+        (tmp_path / leftover).unlink(missing_ok=True)
+    (tmp_path / "journal.sqlite").write_bytes(earlier)
+    said = one_line(exchange("serve", "--data", tmp_path, "--port", 0, "--feed-port", 0))
+    assert "rows of the journal are lost" in said
+
+
 def test_only_the_first_operator_is_made(tmp_path: Path) -> None:
     first = exchange("init", "--data", tmp_path, "--name", "head")
     assert first.returncode == 0
