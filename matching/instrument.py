@@ -14,6 +14,9 @@ TIMES_IN_FORCE: Final = ("gtc", "day", "gtd", "ioc", "fok", "opening", "closing"
 PHASES: Final = ("closed", "auction", "continuous", "halted")
 SELF_TRADES: Final = ("cancel_resting", "cancel_incoming", "cancel_both", "decrement")
 
+PLAIN_INTEGER: Final = 2**30 - 1
+"""The interpreter compares integers up to here several times as fast: what the common case is recognised by."""
+
 
 class Instrument:
     """Everything of one symbol.
@@ -39,6 +42,7 @@ class Instrument:
         "market_sells",
         "open",
         "phase",
+        "plain_ceiling",
         "protection",
         "sell_stops",
         "symbol",
@@ -69,6 +73,7 @@ class Instrument:
         if definition.band is not None and definition.reference_price is not None:
             self.floor = max(self.floor, definition.reference_price - definition.band * tick)
             self.ceiling = min(self.ceiling, definition.reference_price + definition.band * tick)
+        self.plain_ceiling = min(self.ceiling, PLAIN_INTEGER)
         self.collar = None if definition.collar is None else definition.collar * tick
         self.protection = None if definition.protection is None else definition.protection * tick
 

@@ -8,9 +8,8 @@ from sortedcontainers import SortedDict
 from matching import auction
 from matching import snapshot as states
 from matching.book import Ladder
-from matching.instrument import SELF_TRADES, SIDES, Instrument, refuse_definition
+from matching.instrument import PLAIN_INTEGER, SELF_TRADES, SIDES, Instrument, refuse_definition
 from matching.messages import (
-    MAX_INTEGER,
     MAX_TIME_NS,
     AdvanceTime,
     AmendOrder,
@@ -119,7 +118,8 @@ class Market:
         instrument = self._instruments.get(command.symbol)
         if instrument is None:
             return [OrderRejected(order_id, "unknown_symbol")]
-        if order_id in self._orders:
+        orders = self._orders
+        if order_id in orders:
             return [OrderRejected(order_id, "duplicate_order_id")]
         price = command.price
         quantity = command.quantity
@@ -131,17 +131,17 @@ class Market:
             and command.kind == "limit"
             and command.time_in_force == "gtc"
             and price is not None
-            and instrument.floor <= price <= instrument.ceiling
-            and not price % instrument.tick_size
-            and 0 < quantity <= MAX_INTEGER
-            and not quantity % instrument.lot_size
+            and instrument.floor <= price <= instrument.plain_ceiling
+            and (instrument.tick_size == 1 or not price % instrument.tick_size)
+            and 0 < quantity <= PLAIN_INTEGER
+            and (instrument.lot_size == 1 or not quantity % instrument.lot_size)
             and command.stop_price is None
             and command.display_quantity is None
             and command.minimum_quantity is None
             and command.expires_ns is None
             and not command.post_only
             and side in SIDES
-            and command.self_trade in SELF_TRADES
+            and (command.self_trade == "cancel_resting" or command.self_trade in SELF_TRADES)
         ):
             if side == "buy":
                 buy = True
@@ -181,7 +181,7 @@ class Market:
                 level.tail = order
                 level.quantity += quantity
                 level.count += 1
-                self._orders[order_id] = order
+                orders[order_id] = order
                 if self._owned is not None:
                     self._own(order)
                 return [OrderAccepted(order_id, instrument.symbol)]
