@@ -46,13 +46,13 @@ def a_busy_week(seed: int) -> Floor:
         elif chance < 0.8 and orders:
             floor.amend(random.choice(orders), price=random.randint(245, 255), quantity=random.randint(1, 200))
         elif chance < 0.83:
-            floor.phase(random.choice(("auction", "continuous", "halted")), random.choice(symbols))
+            floor.phase(random.choice(("auction", "continuous", "continuous", "halted")), random.choice(symbols))
         elif chance < 0.86:
             receipts = floor.engine.receipts(who)
             if receipts:
                 floor.order_delivery(who, random.choice(receipts).receipt_id)
         elif chance < 0.9:
-            floor.wait_until(floor.time_ns + random.randint(1, 60) * HOUR_NS)
+            floor.wait_until(floor.time_ns + random.randint(1, 20) * HOUR_NS)
     return floor
 
 
