@@ -5,6 +5,7 @@ them.
 from msgspec import Struct
 
 from settlement.messages import Role
+from web.gazetteer import TOWNS
 
 PASSWORD = "plantain-demo"
 """Public, which is why the demonstration binds to loopback only."""
@@ -22,12 +23,6 @@ class Member(Struct, frozen=True):
     obliged: bool = False
 
 
-TOWNS = (
-    *("遂城镇", "黄略镇", "洋青镇", "界炮镇", "杨柑镇", "城月镇", "乌塘镇", "建新镇"),
-    *("岭北镇", "北坡镇", "港门镇", "草潭镇", "河头镇", "乐民镇", "江洪镇"),
-)
-"""The fifteen towns of Suixi county (2021 division). Village names in the demonstration are synthetic and say so."""
-
 OPERATOR = Member("operator", "交易中心运营", ("operator",))
 ACCOUNTS = (
     Member("grower", "陈阿蕉（北坡镇蕉农）", ("grower",), town="北坡镇"),
@@ -43,7 +38,13 @@ STAFF = (
     Member("staff-sx2", "二号库 值班员（模拟）", ("warehouse",), warehouse="SX2"),
 )
 GROWERS = tuple(
-    Member(f"grower-{index + 1:02}", f"{town}{title}（模拟）", ("grower",), town=town, obliged=title == "香蕉合作社")
+    Member(
+        f"grower-{index + 1:02}",
+        f"{town.name_zh}{title}（模拟）",
+        ("grower",),
+        town=town.name_zh,
+        obliged=title == "香蕉合作社",
+    )
     for index, (town, title) in enumerate(zip(TOWNS[:12], ("蕉农", "香蕉合作社") * 6, strict=True))
 )
 WHOLESALERS = tuple(

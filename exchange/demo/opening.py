@@ -79,15 +79,16 @@ async def take_in(plan: LotPlan, lot_id: int, status: str, staff: Person) -> Non
 
 async def open_market(operator: Person, people: dict[str, Person], prices: Prices, chance: random.Random) -> None:
     """Register, fund, take in, offer and bid; `people` gains every member of the cast."""
-    http_members = (*ACCOUNTS, *SIMULATED)
-    for member in http_members:
+    members = (*ACCOUNTS, *SIMULATED)
+    for member in members:
         await _register(operator, member)
-    await asyncio.gather(*(people[member.name].sign_in() for member in http_members))
-    for member in http_members:
+    await asyncio.gather(*(people[member.name].sign_in() for member in members))
+    for member in members:
         if member.money_yuan:
             await _deposit(operator, people[member.name], member.money_yuan * 100, f"opening {member.name}")
     today = await venue_day(operator)
     await _take_in_stock(people, chance, today)
+    await _leave_work(people, chance, today)
     await _open_books(people, prices, chance, today)
     await _register(operator, LAST)
 
@@ -142,6 +143,16 @@ async def _take_in_stock(people: dict[str, Person], chance: random.Random, today
         for index, plan in enumerate(plans[grower.name]):
             lot = known[index] if index < len(known) else await person.post("/lots", plan.body)
             await take_in(plan, lot["lot_id"], lot["status"], staff[str(plan.body["warehouse"])])
+
+
+async def _leave_work(people: dict[str, Person], chance: random.Random, today: date) -> None:
+    """Two lots of the visitor's own grower are on their way to his own warehouse: nobody else takes them in."""
+    member = ACCOUNTS[0]
+    person = people[member.name]
+    plans = [plan_lot(chance, member, kind, today) for kind in INSTRUMENT_PLANS[:2]]
+    waiting = [lot for lot in await person.all_of("/lots") if lot["status"] == "announced"]
+    for plan in plans[len(waiting) :]:
+        await person.post("/lots", plan.body)
 
 
 async def _open_books(people: dict[str, Person], prices: Prices, chance: random.Random, today: date) -> None:
