@@ -108,7 +108,7 @@ def _choose(candidates: Sequence[Interval], tick_size: int, reference: int | Non
 
 def takes_part(order: Order, phase: Phase) -> bool:
     """Whether the order takes part in an uncross into this phase: `opening` and `closing` orders wait for their own."""
-    return order.command.time_in_force != ("opening" if phase == "closed" else "closing")
+    return order.terms.time_in_force != ("opening" if phase == "closed" else "closing")
 
 
 def entrants(instrument: Instrument, phase: Phase) -> tuple[list[Order], list[Order]]:

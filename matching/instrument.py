@@ -42,7 +42,9 @@ class Instrument:
         "market_sells",
         "open",
         "phase",
+        "plain_buy",
         "plain_ceiling",
+        "plain_sell",
         "protection",
         "sell_stops",
         "symbol",
@@ -52,6 +54,9 @@ class Instrument:
     def __init__(self, definition: DefineInstrument) -> None:
         self.symbol = definition.symbol
         self.last_price: int | None = None
+        # The terms of plain orders: gtc limits that show all of themselves and cancel what of their own they meet.
+        self.plain_buy = PlaceOrder(0, 0, self.symbol, "buy", 0)
+        self.plain_sell = PlaceOrder(0, 0, self.symbol, "sell", 0)
         self.bids = Ladder(BOOK, -1)
         self.asks = Ladder(BOOK, 1)
         self.buy_stops = Ladder(STOPS, 1)
@@ -205,7 +210,7 @@ class Instrument:
             return "invalid_price"
         display = command.display_quantity
         if display is not None:
-            may_rest = order.price is not None and order.command.time_in_force not in ("ioc", "fok")
+            may_rest = order.price is not None and order.terms.time_in_force not in ("ioc", "fok")
             if not may_rest or not self._on_lot(display, quantity):
                 return "invalid_display_quantity"
         if price is None or price == order.price:
@@ -214,7 +219,7 @@ class Instrument:
             return "outside_band"
         queue = order.queue
         assert queue is not None
-        if order.command.post_only and self.open and queue.kind == BOOK and quantity > order.quantity - order.remaining:
+        if order.terms.post_only and self.open and queue.kind == BOOK and quantity > order.quantity - order.remaining:
             if self.crosses(order.buy, price):
                 return "would_trade"
         return None
@@ -228,7 +233,7 @@ class Instrument:
 
     def misfits(self, order: Order) -> bool:
         """Whether a live order does not fit the definition: off tick, off lot, outside the band, wrong for the mode."""
-        command = order.command
+        terms = order.terms
         queue = order.queue
         assert queue is not None
         lot = self.lot_size
@@ -236,7 +241,7 @@ class Instrument:
             return True
         if queue.kind == STOPS and (queue.price % self.tick_size or self.definition.mode == "call_auction"):
             return True
-        if command.time_in_force == "opening" and self.definition.mode == "call_auction":
+        if terms.time_in_force == "opening" and self.definition.mode == "call_auction":
             return True
         return bool(order.quantity % lot or order.remaining % lot or order.display % lot)
 
@@ -261,7 +266,7 @@ class Instrument:
             for level in ladder
             for order in level.orders()
         )
-        assert all(order.command.time_in_force == "closing" for order in self.closing.orders())
+        assert all(order.terms.time_in_force == "closing" for order in self.closing.orders())
         assert all(order.price is None and order.buy for order in self.market_buys.orders())
         assert all(order.price is None and not order.buy for order in self.market_sells.orders())
         if self.open:

@@ -8,7 +8,7 @@ from sortedcontainers import SortedDict
 from matching import auction
 from matching import snapshot as states
 from matching.book import Ladder
-from matching.instrument import PLAIN_INTEGER, SELF_TRADES, SIDES, Instrument, refuse_definition
+from matching.instrument import PLAIN_INTEGER, SIDES, Instrument, refuse_definition
 from matching.messages import (
     MAX_TIME_NS,
     AdvanceTime,
@@ -101,7 +101,7 @@ class Market:
                 return "unknown_order"
             if isinstance(command, CancelOrder):
                 return None
-            return self._instruments[order.command.symbol].refuse_amend(command, order)
+            return self._instruments[order.terms.symbol].refuse_amend(command, order)
         if isinstance(command, DefineInstrument):
             return refuse_definition(command, self._instruments.get(command.symbol))
         if isinstance(command, MassCancel):
@@ -140,17 +140,19 @@ class Market:
             and command.minimum_quantity is None
             and command.expires_ns is None
             and not command.post_only
-            and side in SIDES
-            and (command.self_trade == "cancel_resting" or command.self_trade in SELF_TRADES)
+            and command.self_trade == "cancel_resting"
+            and (side == "buy" or side in SIDES)
         ):
             if side == "buy":
                 buy = True
+                terms = instrument.plain_buy
                 ladder = instrument.bids
                 key = -price
                 best = instrument.asks.best
                 meets = best is not None and best.price <= price
             else:
                 buy = False
+                terms = instrument.plain_sell
                 ladder = instrument.asks
                 key = price
                 best = instrument.bids.best
@@ -161,18 +163,18 @@ class Market:
                 order.order_id = order_id
                 order.participant_id = command.participant_id
                 order.buy = buy
-                order.price = price
                 order.quantity = quantity
                 order.remaining = quantity
                 order.hidden = 0
                 order.display = 0
                 order.stamp = stamp
-                order.command = command
+                order.terms = terms
                 order.next = None
                 level = ladder.find(key)
                 if level is None:
                     level = ladder.begin(price, key)
                 order.queue = level
+                order.price = level.price  # The same integer for all of a level, rather than each command's own.
                 order.previous = tail = level.tail
                 if tail is None:
                     level.head = order
@@ -190,7 +192,9 @@ class Market:
             if reason is not None:
                 return [OrderRejected(order_id, reason)]
             self._stamp = stamp = self._stamp + 1
+            terms = command
         order = new_order(command, stamp)
+        order.terms = terms
         events: list[Event] = [OrderAccepted(order_id, instrument.symbol)]
         if command.stop_price is not None:
             self._admit(order)
@@ -212,7 +216,7 @@ class Market:
         queue = order.queue
         assert queue is not None
         previous, following = order.previous, order.next
-        if previous is None or following is None or self._owned is not None or order.command.expires_ns is not None:
+        if previous is None or following is None or self._owned is not None or order.terms.expires_ns is not None:
             self._withdraw(order)
         else:
             # From the middle of a queue, spelled out to spare the calls: neither the queue's ends nor a price change.
@@ -230,7 +234,7 @@ class Market:
         if reason is not None:
             return [AmendRejected(command.order_id, reason)]
         order = self._orders[command.order_id]
-        instrument = self._instruments[order.command.symbol]
+        instrument = self._instruments[order.terms.symbol]
         queue = order.queue
         assert queue is not None
         total = order.quantity if command.quantity is None else command.quantity
@@ -271,7 +275,7 @@ class Market:
         chosen = (
             order
             for order in self._owned_by(command.participant_id)
-            if (symbol is None or order.command.symbol == symbol) and (side is None or order.command.side == side)
+            if (symbol is None or order.terms.symbol == symbol) and (side is None or order.terms.side == side)
         )
         events: list[Event] = []
         self._cancel_all(chosen, "mass_cancel", events)
@@ -329,16 +333,16 @@ class Market:
             return []
         if command.time_in_force == "closing":
             return []
-        fills = self._walk(instrument, command, command.price, command.quantity)
+        fills = self._walk(instrument, command, command.participant_id, command.price, command.quantity)
         return fills if sum(quantity for _, quantity in fills) >= _least(command, command.quantity) else []
 
     def _walk(
-        self, instrument: Instrument, command: PlaceOrder, price: int | None, quantity: int
+        self, instrument: Instrument, terms: PlaceOrder, participant_id: int, price: int | None, quantity: int
     ) -> list[tuple[int, int]]:
-        opposite = instrument.ladder(command.side != "buy")
+        opposite = instrument.ladder(terms.side != "buy")
         reach = _reach(instrument, opposite, price)
         low, high = _collar(instrument)
-        self_trade = command.self_trade
+        self_trade = terms.self_trade
         fills: list[tuple[int, int]] = []
         for level in opposite:
             if level.key > reach:
@@ -346,7 +350,7 @@ class Market:
             inside = low <= level.price <= high
             refreshed: list[Order] = []
             for resting in level.orders():
-                if resting.participant_id == command.participant_id:
+                if resting.participant_id == participant_id:
                     if self_trade == "cancel_incoming" or self_trade == "cancel_both":
                         return fills
                     if self_trade == "decrement":
@@ -381,15 +385,16 @@ class Market:
 
         The order stands in no queue; `new` says that no index knows it yet.
         """
-        command = order.command
+        terms = order.terms
         price = order.price
         opposite = instrument.asks if order.buy else instrument.bids
-        least = order.remaining if command.time_in_force == "fok" else command.minimum_quantity
+        least = order.remaining if terms.time_in_force == "fok" else terms.minimum_quantity
         if (
             least is not None
-            and sum(fill for _, fill in self._walk(instrument, command, price, order.remaining)) < least
+            and sum(fill for _, fill in self._walk(instrument, terms, order.participant_id, price, order.remaining))
+            < least
         ):
-            reason = "fill_or_kill" if command.time_in_force == "fok" else "minimum_quantity"
+            reason = "fill_or_kill" if terms.time_in_force == "fok" else "minimum_quantity"
             self._finish(order, new, reason, events)
             return
         reach = price * opposite.sign if price is not None else _reach(instrument, opposite, price)
@@ -404,7 +409,7 @@ class Market:
             if stopped is not None:
                 instrument.enter("auction")
                 events.append(PhaseChanged(instrument.symbol, "auction"))
-            if price is not None and command.time_in_force != "ioc" and command.time_in_force != "fok":
+            if price is not None and terms.time_in_force != "ioc" and terms.time_in_force != "fok":
                 if new:
                     self._admit(order)
                 if order.display:
@@ -451,7 +456,7 @@ class Market:
                     following = resting
                 else:
                     filled += 1
-                    if resting.command.expires_ns is not None or self._owned is not None:
+                    if resting.terms.expires_ns is not None or self._owned is not None:
                         self._forget(resting)
                     else:
                         del orders[resting.order_id]
@@ -518,14 +523,14 @@ class Market:
                 fill,
                 buyer.order_id,
                 seller.order_id,
-                order.command.side,
+                order.terms.side,
             )
         )
         return fill
 
     def _prevent(self, order: Order, resting: Order, events: list[Event]) -> bool:
         """Keep two orders of one participant from trading; whether the incoming one goes on."""
-        mode = order.command.self_trade
+        mode = order.terms.self_trade
         quantity = min(order.remaining, resting.remaining)
         buyer, seller = (order, resting) if order.buy else (resting, order)
         events.append(SelfTradePrevented(buyer.order_id, seller.order_id, quantity))
@@ -562,9 +567,9 @@ class Market:
             self._stamp += 1
             order.stamp = self._stamp
             events.append(StopTriggered(order.order_id))
-            if order.command.time_in_force == "closing":
+            if order.terms.time_in_force == "closing":
                 self._collect(instrument, order)
-            elif order.command.post_only and order.price is not None and instrument.crosses(order.buy, order.price):
+            elif order.terms.post_only and order.price is not None and instrument.crosses(order.buy, order.price):
                 self._finish(order, False, "post_only", events)
             else:
                 self._execute(instrument, order, False, events)
@@ -579,14 +584,14 @@ class Market:
             crossed = bool(buyers and sellers and auction.cross(buyers[0], sellers[0]))
             if instrument.phase == "auction" or waiting or crossed:
                 self._uncross(instrument, phase, buyers, sellers, events)
-            leftover = [order for order in instrument.orders() if order.command.time_in_force == own]
+            leftover = [order for order in instrument.orders() if order.terms.time_in_force == own]
             self._cancel_all(leftover, "expired", events)
         instrument.enter(phase)
         events.append(PhaseChanged(instrument.symbol, phase))
         if phase == "continuous":
             self._trigger_stops(instrument, events)
         elif phase == "closed":
-            days = [order for order in instrument.orders() if order.command.time_in_force == "day"]
+            days = [order for order in instrument.orders() if order.terms.time_in_force == "day"]
             self._cancel_all(days, "expired", events)
         elif phase == "halted" and instrument.definition.cancel_on_halt:
             self._cancel_all(list(instrument.orders()), "halted", events)
@@ -629,7 +634,7 @@ class Market:
     def _collect(self, instrument: Instrument, order: Order) -> None:
         """Let an order wait without trading: for the close, as a market order, or at its price."""
         order.hidden = 0
-        if order.command.time_in_force == "closing":
+        if order.terms.time_in_force == "closing":
             instrument.closing.append(order)
         elif order.price is None:
             instrument.market(order.buy).append(order)
@@ -643,7 +648,7 @@ class Market:
     def _admit(self, order: Order) -> None:
         """Make an accepted order known; it is live from here on."""
         self._orders[order.order_id] = order
-        expires_ns = order.command.expires_ns
+        expires_ns = order.terms.expires_ns
         if expires_ns is not None:
             self._deadlines.setdefault(expires_ns, {})[order.order_id] = order
         if self._owned is not None:
@@ -657,7 +662,7 @@ class Market:
         """The end of a live order that stands in no queue any more: nothing of it is kept."""
         order_id = order.order_id
         del self._orders[order_id]
-        expires_ns = order.command.expires_ns
+        expires_ns = order.terms.expires_ns
         if expires_ns is not None:
             orders = self._deadlines[expires_ns]
             del orders[order_id]
@@ -809,8 +814,13 @@ class Market:
         return market
 
     def _readmit(self, instrument: Instrument, saved: states.OrderState) -> None:
-        command = saved.command
-        order = new_order(command, saved.stamp)
+        terms = saved.terms
+        for plain in (instrument.plain_buy, instrument.plain_sell):
+            if terms == plain:
+                terms = plain
+        order = new_order(terms, saved.stamp)
+        order.order_id = saved.order_id
+        order.participant_id = saved.participant_id
         order.price = saved.price
         order.quantity = saved.quantity
         order.remaining = saved.remaining
@@ -821,8 +831,8 @@ class Market:
             assert order.price is not None
             instrument.ladder(order.buy).join(order, order.price)
         elif saved.queue == STOPS:
-            assert command.stop_price is not None
-            instrument.stops(order.buy).join(order, command.stop_price)
+            assert terms.stop_price is not None
+            instrument.stops(order.buy).join(order, terms.stop_price)
         elif saved.queue == MARKET:
             instrument.market(order.buy).append(order)
         else:
@@ -836,18 +846,18 @@ class Market:
             assert instrument.symbol == symbol
             instrument.audit()
             for order in instrument.orders():
-                assert order.command.symbol == symbol
+                assert order.terms.symbol == symbol
                 assert order.order_id not in live
                 live[order.order_id] = order
                 assert order.stamp <= self._stamp
         assert live.keys() == self._orders.keys()
         assert all(self._orders[order_id] is order for order_id, order in live.items())
-        dated = {order_id for order_id, order in live.items() if order.command.expires_ns is not None}
+        dated = {order_id for order_id, order in live.items() if order.terms.expires_ns is not None}
         assert dated == {order_id for orders in self._deadlines.values() for order_id in orders}
         for deadline, orders in self._deadlines.items():
             assert orders
             assert deadline > self.now_ns
-            assert all(order.command.expires_ns == deadline for order in orders.values())
+            assert all(order.terms.expires_ns == deadline for order in orders.values())
         if self._owned is not None:
             assert {order_id for orders in self._owned.values() for order_id in orders} == live.keys()
             for participant_id, orders in self._owned.items():
@@ -887,21 +897,21 @@ def _by_id(order: Order) -> int:
 
 
 def _view(order: Order) -> OrderView:
-    command = order.command
+    terms = order.terms
     queue = order.queue
     assert queue is not None
     resting = queue.kind == BOOK
     return OrderView(
         order_id=order.order_id,
         participant_id=order.participant_id,
-        symbol=command.symbol,
-        side=command.side,
-        kind=command.kind,
+        symbol=terms.symbol,
+        side=terms.side,
+        kind=terms.kind,
         price=order.price,
-        stop_price=command.stop_price,
-        time_in_force=command.time_in_force,
-        expires_ns=command.expires_ns,
-        post_only=command.post_only,
+        stop_price=terms.stop_price,
+        time_in_force=terms.time_in_force,
+        expires_ns=terms.expires_ns,
+        post_only=terms.post_only,
         display_quantity=order.display or None,
         quantity=order.quantity,
         filled=order.quantity - order.remaining,
@@ -916,7 +926,9 @@ def _state(order: Order) -> states.OrderState:
     assert queue is not None
     return states.OrderState(
         queue.kind,
-        order.command,
+        order.order_id,
+        order.participant_id,
+        order.terms,
         order.price,
         order.quantity,
         order.remaining,

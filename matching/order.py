@@ -20,7 +20,11 @@ CLOSING: Final = 3
 
 
 class Order:
-    """A live order; what no command can change is read from the `command` that placed it.
+    """A live order; what no command can change is read from its `terms`.
+
+    `terms` is the command that placed it, or, for a plain limit order, what all plain ones of its instrument and side
+    have in common: a shared command without ids, price and quantity (see `Instrument.plain_buy`), so those are read
+    from the order alone. Sharing spares each resting order the memory of its command, and each cancel a look at it.
 
     `remaining` is all that is not filled, `hidden` the part of it that the book does not show, so an order's tip is
     `remaining - hidden`. `quantity` is the total: `quantity - remaining` is filled. `display` is 0 for an order that
@@ -31,7 +35,6 @@ class Order:
 
     __slots__ = (
         "buy",
-        "command",
         "display",
         "hidden",
         "next",
@@ -43,6 +46,7 @@ class Order:
         "queue",
         "remaining",
         "stamp",
+        "terms",
     )
 
     order_id: int
@@ -54,7 +58,7 @@ class Order:
     hidden: int
     display: int
     stamp: int
-    command: PlaceOrder
+    terms: PlaceOrder
     queue: "Queue | None"
     previous: "Order | None"
     next: "Order | None"
@@ -71,7 +75,7 @@ def new_order(command: PlaceOrder, stamp: int) -> Order:
     order.hidden = 0
     order.display = command.display_quantity or 0
     order.stamp = stamp
-    order.command = command
+    order.terms = command
     order.queue = None
     order.previous = None
     order.next = None

@@ -14,10 +14,12 @@ VERSION: Final = 1
 
 
 class OrderState(Struct, frozen=True, array_like=True, gc=False):
-    """A live order: the command that placed it, what has changed since, and in which queue (its kind) it stands."""
+    """A live order, and in which queue (its kind) it stands."""
 
     queue: int
-    command: PlaceOrder
+    order_id: int
+    participant_id: int
+    terms: PlaceOrder
     price: int | None
     quantity: int
     remaining: int
