@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Response, delete, get, post
 from litestar.datastructures import Cookie
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from settlement import queries
@@ -78,8 +78,8 @@ class Balance(Answer, frozen=True):
     reserved_kg: int | None
 
 
-@post("/sessions", tags=["sessions"], summary="Sign in", responses=problems(400, 401, 403, 413, 415, 429))
-async def sign_in(request: Anyone, data: Credentials) -> Response[SignIn]:
+@post("/sessions", tags=["sessions"], summary="Sign in", responses=problems(401, 403, 413, 415, 429))
+async def sign_in(request: Anyone, data: JSONBody[Credentials]) -> Response[SignIn]:
     """Opens a session, sets its cookie and answers its token."""
     web = services(request)
     headers = request.headers
@@ -131,7 +131,7 @@ async def who_am_i(request: SignedIn, min_sequence: MinSequence = None) -> Me:
     )
 
 
-@get("/balances", tags=["accounts"], summary="Balances", responses=problems(400, 401))
+@get("/balances", tags=["accounts"], summary="Balances", responses=problems(401))
 async def list_balances(request: SignedIn, min_sequence: MinSequence = None) -> Items[Balance]:
     """Money first, then goods by symbol; all of them, in one page."""
     gateway = gateway_of(request)
@@ -140,17 +140,16 @@ async def list_balances(request: SignedIn, min_sequence: MinSequence = None) -> 
     return Items(items=[balance_of(each.asset, each.total, each.reserved) for each in held], sequence=sequence)
 
 
-@get("/ledger", tags=["accounts"], summary="Ledger entries", responses=problems(400, 401, 403))
+@get("/ledger", tags=["accounts"], summary="Ledger entries", responses=problems(401, 403))
 async def list_ledger(
     request: SignedIn,
     participant_id: Annotated[
-        int | None, Parameter(ge=1, le=2**53 - 1, required=False, description="Operators: whose; left out: everyone's.")
+        int | None,
+        QueryParameter(ge=1, le=2**53 - 1, description="Operators: whose; left out: everyone's."),
     ] = None,
     asset: Annotated[
         str | None,
-        Parameter(
-            max_length=64, pattern=PRINTABLE, required=False, description="`CNY`, or a lot's goods as `LOT-<lot_id>`."
-        ),
+        QueryParameter(max_length=64, pattern=PRINTABLE, description="`CNY`, or a lot's goods as `LOT-<lot_id>`."),
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -10,12 +10,12 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from litestar.dto import AbstractDTO
 from litestar.openapi.spec import Reference, Schema
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.typing import FieldDefinition
 from msgspec import Meta, Struct
 
 from matching.messages import MAX_INTEGER, MAX_TIME_NS
-from web.errors import Fault, InvalidRequest
+from web.errors import MISSING_BODY, Fault, InvalidRequest
 
 T = TypeVar("T")
 
@@ -47,19 +47,16 @@ Natural = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
 
-Limit = Annotated[int, Parameter(ge=1, le=1000, required=False, description="Items at most.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Items at most.")]
 Cursor = Annotated[
     str | None,
-    Parameter(
-        max_length=100, required=False, description="The `next` of the page before; left out for the first page."
-    ),
+    QueryParameter(max_length=100, description="The `next` of the page before; left out for the first page."),
 ]
 MinSequence = Annotated[
     int | None,
-    Parameter(
+    QueryParameter(
         ge=0,
         le=MAX_INTEGER,
-        required=False,
         description="Wait up to two seconds until the answer is true of this sequence, else 503 `view_behind`.",
     ),
 ]
@@ -122,7 +119,7 @@ def _decoder(kind: type[T]) -> "msgspec.json.Decoder[T]":
 
 def _faults_of_body(kind: type[Any], body: bytes, error: Exception) -> list[Fault]:
     if not body.strip():
-        return [Fault(None, "the body is missing; a JSON object is expected")]
+        return [Fault(None, MISSING_BODY)]
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:

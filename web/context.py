@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from settlement.messages import Role
 from web.desk import Desk
-from web.errors import Fault, InvalidRequest
+from web.errors import Fault, InvalidRequest, parameter_names
 from web.metrics import Metrics
 from web.ports import Gateway
 from web.sessions import Caller, Sessions
@@ -27,7 +27,7 @@ SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 """How the API's description says that a route wants a session."""
 
 
-_NO_PARAMETERS = frozenset(("request", "socket", "data", "symbol_path"))
+_NO_PARAMETERS = frozenset(("request", "socket", "data"))
 """Names that handlers have for other things than query parameters."""
 
 
@@ -80,8 +80,5 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
 @functools.cache
 def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     """The names by which a handler's query parameters go."""
-    names = set()
-    for name, field in handler.parsed_fn_signature.parameters.items():
-        definition = field.kwarg_definition
-        names.add(getattr(definition, "query", None) or name)
-    return frozenset(names - _NO_PARAMETERS)
+    names = parameter_names(handler)
+    return frozenset(names[argument] for argument in names if argument not in _NO_PARAMETERS)

@@ -15,6 +15,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
+from litestar.params import FromPath
 
 from web.context import Anyone
 from web.errors import NotFound
@@ -97,7 +98,7 @@ class Docs:
 
     def description(self, app: Litestar) -> bytes:
         if self._description is None:
-            self._description = msgspec.json.encode(_named_pages(app.openapi_schema.to_schema()))
+            self._description = msgspec.json.encode(_finished(app.openapi_schema.to_schema()))
         return self._description
 
     def find(self, path: str) -> Response[bytes] | None:
@@ -107,12 +108,20 @@ class Docs:
         return None
 
 
-def _named_pages(schema: dict[str, Any]) -> Any:
-    """`Items_web.desk.Order_` is how Litestar calls a page of orders; readers (and their generated code) get
-    `OrderPage`.
+def _finished(description: dict[str, Any]) -> Any:
+    """What Litestar leaves out or names for itself.
+
+    Bodies take no unknown fields. `Items_web.desk.Order_` is a page of orders: `OrderPage` for readers and the code
+    that they generate.
     """
-    text = msgspec.json.encode(schema).decode()
-    for name in schema["components"]["schemas"]:
+    schemas = description["components"]["schemas"]
+    for item in description["paths"].values():
+        for operation in item.values():
+            if "requestBody" in operation:
+                reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+                schemas[reference.rpartition("/")[2]]["additionalProperties"] = False
+    text = msgspec.json.encode(description).decode()
+    for name in schemas:
         if match := _PAGE.fullmatch(name):
             text = text.replace(f'"{name}"', f'"{match[1]}Page"').replace(f'/{name}"', f'/{match[1]}Page"')
     return msgspec.json.decode(text.replace("Items_tuple_int_int_int_int_int_int_", "CandlePage"))
@@ -136,7 +145,7 @@ async def docs_page(request: Anyone) -> Response[bytes]:
 
 
 @get("/docs/{name:str}", include_in_schema=False)
-async def docs_file(request: Anyone, name: str) -> Response[bytes]:
+async def docs_file(request: Anyone, name: FromPath[str]) -> Response[bytes]:
     docs: Docs = request.app.state["docs"]
     found = docs.find(f"/docs/{name}")
     if found is None:

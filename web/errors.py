@@ -13,13 +13,15 @@ is logged: these are answers, not faults. Only what is no `Problem` at all (a bu
 leaves.
 """
 
+import functools
 import logging
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
@@ -58,6 +60,8 @@ STATUS_CODES = {
     413: "body_too_large",
     415: "unsupported_media_type",
 }
+
+MISSING_BODY = "the body is missing; a JSON object is expected"
 
 logger = logging.getLogger("exchange.web")
 
@@ -174,8 +178,6 @@ def problem_of(error: Exception) -> Problem:
             )
         case market_queries.InvalidCursor() | settlement_queries.InvalidCursor():
             return InvalidRequest(Fault("cursor", "this is not the next of any page"))
-        case ValidationException():
-            return InvalidRequest(*(_faults_of(error) or [Fault(None, "the request could not be understood")]))
         case HTTPException() if error.status_code < 500:
             headers = {name.lower(): value for name, value in (error.headers or {}).items()}
             code = STATUS_CODES.get(error.status_code, "invalid_request")
@@ -186,24 +188,31 @@ def problem_of(error: Exception) -> Problem:
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
+    if isinstance(error, ValidationException):
+        error = InvalidRequest(*_faults_of(error, parameter_names(request.route_handler)))
     problem = problem_of(error)
     return Response(problem.body(), status_code=problem.status, media_type=PROBLEM_JSON, headers=problem.headers)
 
 
-def refuse(reason: str, detail: str = "", *, field: str | None = None) -> NoReturn:
-    """Raise the market's refusal."""
-    raise Refused(reason, detail, field=field)
+@functools.cache
+def parameter_names(handler: BaseRouteHandler) -> dict[str, str]:
+    """What a handler's arguments are called in a request: `state` is a word that Litestar keeps for itself, for one."""
+    return {
+        name: getattr(field.kwarg_definition, "name", None) or name
+        for name, field in handler.parsed_fn_signature.parameters.items()
+    }
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problems that a route may answer with, for the API's description. 503 goes without saying and is always
-    there.
+    """The problems that a route may answer with, for the API's description.
+
+    400 and 503 go without saying: an unknown parameter is a fault everywhere, and no venue is always there.
     """
     return {
         status: ResponseSpec(
             ProblemDetails, generate_examples=False, description=_DESCRIPTIONS[status], media_type=PROBLEM_JSON
         )
-        for status in (*statuses, 503)
+        for status in (400, *statuses, 503)
     }
 
 
@@ -246,9 +255,12 @@ def _words(code: str) -> str:
     return code.replace("_", " ").capitalize()
 
 
-def _faults_of(error: ValidationException) -> list[Fault]:
+def _faults_of(error: ValidationException, names: Mapping[str, str]) -> list[Fault]:
     """Litestar's list of parameter errors in our words."""
     extra: Any = error.extra
-    if not isinstance(extra, list):
-        return []
-    return [Fault(entry.get("key"), str(entry.get("message", ""))) for entry in extra if isinstance(entry, dict)]
+    faults = []
+    for entry in extra if isinstance(extra, list) else []:
+        name = entry.get("key", "")
+        detail = str(entry.get("message", ""))
+        faults.append(Fault(None, MISSING_BODY) if name == "data" else Fault(names.get(name, name) or None, detail))
+    return faults or [Fault(None, "the request could not be understood")]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from settlement import queries
@@ -41,7 +41,7 @@ class LotView(Lot, frozen=True, kw_only=True):
 
 
 WarehouseFilter = Annotated[
-    str | None, Parameter(max_length=64, pattern=PRINTABLE, required=False, description="This warehouse only.")
+    str | None, QueryParameter(max_length=64, pattern=PRINTABLE, description="This warehouse only.")
 ]
 
 
@@ -50,9 +50,9 @@ WarehouseFilter = Annotated[
     tags=["lots"],
     summary="Announce a lot",
     guards=[in_role("grower")],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
-async def announce_lot(request: SignedIn, data: NewLot) -> LotView:
+async def announce_lot(request: SignedIn, data: JSONBody[NewLot]) -> LotView:
     """The lot as announced, on its way to the warehouse."""
     gateway = gateway_of(request)
     outcome = await gateway.submit(
@@ -72,10 +72,10 @@ async def announce_lot(request: SignedIn, data: NewLot) -> LotView:
     return changed_lot(gateway, outcome)
 
 
-@get("/lots", tags=["lots"], summary="Lots", responses=problems(400, 401))
+@get("/lots", tags=["lots"], summary="Lots", responses=problems(401))
 async def list_lots(
     request: SignedIn,
-    status: Annotated[LotStatus | None, Parameter(required=False, description="In this state only.")] = None,
+    status: Annotated[LotStatus | None, QueryParameter(description="In this state only.")] = None,
     warehouse: WarehouseFilter = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -93,8 +93,8 @@ async def list_lots(
     return Items(items=[lot_of(gateway, lot, sequence) for lot in page.items], next=page.next, sequence=sequence)
 
 
-@get("/lots/{lot_id:int}", tags=["lots"], summary="A lot", responses=problems(400, 401, 404))
-async def read_lot(request: SignedIn, lot_id: int, min_sequence: MinSequence = None) -> LotView:
+@get("/lots/{lot_id:int}", tags=["lots"], summary="A lot", responses=problems(401, 404))
+async def read_lot(request: SignedIn, lot_id: FromPath[int], min_sequence: MinSequence = None) -> LotView:
     """For its grower, the warehouse and operators."""
     gateway = gateway_of(request)
     sequence = await live(gateway, min_sequence)

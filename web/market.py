@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from msgspec import Meta
 
 from marketdata import queries
@@ -79,7 +79,7 @@ class Book(Answer, frozen=True):
     checksum: int
 
 
-@get("/venue", tags=["market"], summary="The venue", responses=problems(400))
+@get("/venue", tags=["market"], summary="The venue", responses=problems())
 async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue:
     """Profile, fees, warehouses, varieties, towns, clock."""
     gateway = gateway_of(request)
@@ -97,7 +97,7 @@ async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue
     )
 
 
-@get("/instruments", tags=["market"], summary="Instruments", responses=problems(400))
+@get("/instruments", tags=["market"], summary="Instruments", responses=problems())
 async def list_instruments(request: Anyone, min_sequence: MinSequence = None) -> Items[Instrument]:
     """All of them by symbol, in one page."""
     gateway = gateway_of(request)
@@ -105,19 +105,19 @@ async def list_instruments(request: Anyone, min_sequence: MinSequence = None) ->
     return Items(items=[instrument_of(gateway, view) for view in gateway.instruments()], sequence=sequence)
 
 
-@get("/instruments/{symbol:str}", tags=["market"], summary="An instrument", responses=problems(400, 404))
-async def read_instrument(request: Anyone, symbol: str, min_sequence: MinSequence = None) -> Instrument:
+@get("/instruments/{symbol:str}", tags=["market"], summary="An instrument", responses=problems(404))
+async def read_instrument(request: Anyone, symbol: FromPath[str], min_sequence: MinSequence = None) -> Instrument:
     """Its definition and where it stands."""
     gateway = gateway_of(request)
     await live(gateway, min_sequence)
     return instrument_of(gateway, _known(gateway, symbol))
 
 
-@get("/instruments/{symbol:str}/book", tags=["market"], summary="The book", responses=problems(400, 404))
+@get("/instruments/{symbol:str}/book", tags=["market"], summary="The book", responses=problems(404))
 async def read_book(
     request: Anyone,
-    symbol: str,
-    depth: Annotated[int, Parameter(ge=1, le=1000, required=False, description="Levels a side at most.")] = 25,
+    symbol: FromPath[str],
+    depth: Annotated[int, QueryParameter(ge=1, le=1000, description="Levels a side at most.")] = 25,
     min_sequence: MinSequence = None,
 ) -> Book:
     """True of `sequence`: deltas of the feed with a later one apply to it. Empty while an auction collects."""
@@ -139,9 +139,9 @@ async def read_book(
     )
 
 
-@get("/instruments/{symbol:str}/trades", tags=["market"], summary="Trades", responses=problems(400, 404))
+@get("/instruments/{symbol:str}/trades", tags=["market"], summary="Trades", responses=problems(404))
 async def list_trades(
-    request: Anyone, symbol: str, limit: Limit = 100, cursor: Cursor = None, min_sequence: MinSequence = None
+    request: Anyone, symbol: FromPath[str], limit: Limit = 100, cursor: Cursor = None, min_sequence: MinSequence = None
 ) -> Items[queries.Trade]:
     """The tape, the newest first."""
     gateway = gateway_of(request)
@@ -152,17 +152,13 @@ async def list_trades(
     return Items(items=page.items, next=page.next, sequence=sequence)
 
 
-@get("/instruments/{symbol:str}/candles", tags=["market"], summary="Candles", responses=problems(400, 404))
+@get("/instruments/{symbol:str}/candles", tags=["market"], summary="Candles", responses=problems(404))
 async def list_candles(
     request: Anyone,
-    symbol: str,
-    interval: Annotated[Interval, Parameter(required=False)] = "1m",
-    from_ns: Annotated[
-        int | None, Parameter(ge=0, le=MAXIMUM_TIME, required=False, description="The earliest start.")
-    ] = None,
-    to_ns: Annotated[
-        int | None, Parameter(ge=0, le=MAXIMUM_TIME, required=False, description="Starts before this only.")
-    ] = None,
+    symbol: FromPath[str],
+    interval: Annotated[Interval, QueryParameter()] = "1m",
+    from_ns: Annotated[int | None, QueryParameter(ge=0, le=MAXIMUM_TIME, description="The earliest start.")] = None,
+    to_ns: Annotated[int | None, QueryParameter(ge=0, le=MAXIMUM_TIME, description="Starts before this only.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
     min_sequence: MinSequence = None,

@@ -3,6 +3,7 @@
 from typing import Annotated, TypeVar
 
 from litestar import get, post
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from matching.messages import CommandRejected, DefineInstrument, InstrumentDefined, Phase, PhaseChanged, SetPhase
@@ -108,9 +109,9 @@ class NewTime(Body, frozen=True):
     tags=["operator"],
     summary="Register a participant",
     guards=[runs_the_venue],
-    responses=problems(400, 401, 403, 409, 413, 415, 422),
+    responses=problems(401, 403, 409, 413, 415, 422),
 )
-async def register_participant(request: SignedIn, data: NewParticipant) -> Participant:
+async def register_participant(request: SignedIn, data: JSONBody[NewParticipant]) -> Participant:
     """Registers and lets sign in. Where a crash came between the two, the same request finishes what was begun."""
     web = services(request)
     return await admit(web.gateway, web.sessions, data)
@@ -121,7 +122,7 @@ async def register_participant(request: SignedIn, data: NewParticipant) -> Parti
     tags=["operator"],
     summary="Participants",
     guards=[runs_the_venue],
-    responses=problems(400, 401, 403),
+    responses=problems(401, 403),
 )
 async def list_participants(
     request: SignedIn, limit: Limit = 100, cursor: Cursor = None, min_sequence: MinSequence = None
@@ -138,9 +139,9 @@ async def list_participants(
     tags=["operator"],
     summary="Define an instrument",
     guards=[runs_the_venue],
-    responses=problems(400, 401, 403, 409, 413, 415, 422),
+    responses=problems(401, 403, 409, 413, 415, 422),
 )
-async def define_instrument(request: SignedIn, data: NewInstrument) -> Instrument:
+async def define_instrument(request: SignedIn, data: JSONBody[NewInstrument]) -> Instrument:
     """The instrument as defined; anew only while it is closed."""
     gateway = gateway_of(request)
     outcome = await gateway.submit(
@@ -169,9 +170,9 @@ async def define_instrument(request: SignedIn, data: NewInstrument) -> Instrumen
     tags=["operator"],
     summary="Book a deposit",
     guards=[runs_the_venue],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
-async def book_deposit(request: SignedIn, data: NewDeposit) -> BookedDeposit:
+async def book_deposit(request: SignedIn, data: JSONBody[NewDeposit]) -> BookedDeposit:
     """Money in the participant's account."""
     outcome = await gateway_of(request).submit(
         Deposit(participant_id=data.participant_id, amount_fen=data.amount_fen, reference=data.reference)
@@ -192,9 +193,9 @@ async def book_deposit(request: SignedIn, data: NewDeposit) -> BookedDeposit:
     summary="Change a phase",
     status_code=200,
     guards=[runs_the_venue],
-    responses=problems(400, 401, 403, 404, 409, 413, 415),
+    responses=problems(401, 403, 404, 409, 413, 415),
 )
-async def change_phase(request: SignedIn, data: NewPhase) -> ChangedPhase:
+async def change_phase(request: SignedIn, data: JSONBody[NewPhase]) -> ChangedPhase:
     """Open, halt, close an instrument, or call an auction."""
     outcome = await gateway_of(request).submit(SetPhase(symbol=data.symbol, phase=data.phase))
     changed = _done(outcome, PhaseChanged)
@@ -213,9 +214,9 @@ async def read_clock(request: SignedIn) -> Clock:
     summary="Move the clock",
     status_code=200,
     guards=[runs_the_venue],
-    responses=problems(400, 401, 403, 409, 413, 415),
+    responses=problems(401, 403, 409, 413, 415),
 )
-async def move_clock(request: SignedIn, data: NewTime) -> Clock:
+async def move_clock(request: SignedIn, data: JSONBody[NewTime]) -> Clock:
     """Moves a manual clock forward; what falls due happens. A real clock is refused."""
     gateway = gateway_of(request)
     if gateway.clock_mode != "manual":

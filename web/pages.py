@@ -21,7 +21,7 @@ MIME = {
     ".woff2": "font/woff2",
     ".webmanifest": "application/manifest+json",
     ".map": "application/json",
-    ".html": "text/html; charset=utf-8",
+    ".html": "text/html",
 }
 
 NOT_BUILT = """<!doctype html>
@@ -83,9 +83,7 @@ class Terminal:
             return None
         if "/index.html" in self._folder:
             return self._folder.answer("/index.html")
-        return Response(
-            NOT_BUILT.encode(), media_type="text/html; charset=utf-8", headers={"cache-control": REVALIDATE}
-        )
+        return Response(NOT_BUILT.encode(), media_type="text/html", headers={"cache-control": REVALIDATE})
 
 
 def _mime(address: str) -> str:

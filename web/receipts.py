@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from msgspec import Meta
 
 from settlement import queries
@@ -27,19 +27,19 @@ class ReceiptView(Receipt, frozen=True, kw_only=True):
     sequence: int
 
 
-@get("/receipts", tags=["receipts"], summary="Receipts", responses=problems(400, 401, 403))
+@get("/receipts", tags=["receipts"], summary="Receipts", responses=problems(401, 403))
 async def list_receipts(
     request: SignedIn,
     which: Annotated[
         Literal["live", "all"],
-        Parameter(
-            query="state",
-            required=False,
+        QueryParameter(
+            name="state",
             description="`live` is what still stands for goods; `all` split and delivered ones too.",
         ),
     ] = "live",
     all_holders: Annotated[
-        bool, Parameter(query="all", required=False, description="Warehouse and operators: everyone's, not one's own.")
+        bool,
+        QueryParameter(name="all", description="Warehouse and operators: everyone's, not one's own."),
     ] = False,
     symbol: SymbolFilter = None,
     warehouse: WarehouseFilter = None,
@@ -73,8 +73,8 @@ async def list_receipts(
     return Items(items=items, next=page.next, sequence=sequence)
 
 
-@get("/receipts/{receipt_id:int}", tags=["receipts"], summary="A receipt", responses=problems(400, 401, 404))
-async def read_receipt(request: SignedIn, receipt_id: int, min_sequence: MinSequence = None) -> ReceiptView:
+@get("/receipts/{receipt_id:int}", tags=["receipts"], summary="A receipt", responses=problems(401, 404))
+async def read_receipt(request: SignedIn, receipt_id: FromPath[int], min_sequence: MinSequence = None) -> ReceiptView:
     """For its holder, the warehouse and operators."""
     gateway = gateway_of(request)
     sequence = await live(gateway, min_sequence)
@@ -95,7 +95,7 @@ async def read_receipt(request: SignedIn, receipt_id: int, min_sequence: MinSequ
     status_code=200,
     responses=problems(401, 403, 404, 409),
 )
-async def order_delivery(request: SignedIn, receipt_id: int) -> ReceiptView:
+async def order_delivery(request: SignedIn, receipt_id: FromPath[int]) -> ReceiptView:
     """The holder asks for the goods of the whole receipt, which can then no longer be sold."""
     if not is_id(receipt_id):
         raise NotFound("unknown_receipt")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from matching.messages import Side
 from settlement import queries
@@ -18,7 +18,7 @@ from web.views import Items, live, page_of
 may_trade = in_role("trader", "grower")
 
 SymbolFilter = Annotated[
-    str | None, Parameter(max_length=64, pattern=PRINTABLE, required=False, description="This instrument only.")
+    str | None, QueryParameter(max_length=64, pattern=PRINTABLE, description="This instrument only.")
 ]
 
 
@@ -27,9 +27,9 @@ SymbolFilter = Annotated[
     tags=["orders"],
     summary="Place an order",
     guards=[may_trade],
-    responses=problems(400, 401, 403, 409, 413, 415),
+    responses=problems(401, 403, 409, 413, 415),
 )
-async def place_order(request: SignedIn, data: NewOrder) -> Response[Order]:
+async def place_order(request: SignedIn, data: JSONBody[NewOrder]) -> Response[Order]:
     """201: the order as it stands after matching, also when the market refused it (`status` `rejected`, with the
     `reason`). 200: the first answer again, for a `client_order_id` sent again with the same content.
     """
@@ -37,12 +37,12 @@ async def place_order(request: SignedIn, data: NewOrder) -> Response[Order]:
     return Response(order, status_code=status)
 
 
-@get("/orders", tags=["orders"], summary="Own orders", responses=problems(400, 401))
+@get("/orders", tags=["orders"], summary="Own orders", responses=problems(401))
 async def list_orders(
     request: SignedIn,
     status: Annotated[
         Literal["live", "ended", "all"],
-        Parameter(required=False, description="`live` is true of the engine's sequence, the others of the database's."),
+        QueryParameter(description="`live` is true of the engine's sequence, the others of the database's."),
     ] = "live",
     symbol: SymbolFilter = None,
     limit: Limit = 100,
@@ -68,8 +68,8 @@ async def list_orders(
     return Items(items=[order_of(report) for report in page.items], next=page.next, sequence=sequence)
 
 
-@get("/orders/{order_id:int}", tags=["orders"], summary="An order", responses=problems(400, 401, 404))
-async def read_order(request: SignedIn, order_id: int, min_sequence: MinSequence = None) -> Order:
+@get("/orders/{order_id:int}", tags=["orders"], summary="An order", responses=problems(401, 404))
+async def read_order(request: SignedIn, order_id: FromPath[int], min_sequence: MinSequence = None) -> Order:
     """An own order, live or ended."""
     return await services(request).desk.order(request.user.participant_id, order_id, min_sequence)
 
@@ -78,9 +78,11 @@ async def read_order(request: SignedIn, order_id: int, min_sequence: MinSequence
     "/orders/by-client-id/{client_order_id:path}",
     tags=["orders"],
     summary="An order by its client's name",
-    responses=problems(400, 401, 404),
+    responses=problems(401, 404),
 )
-async def read_order_by_client_id(request: SignedIn, client_order_id: str, min_sequence: MinSequence = None) -> Order:
+async def read_order_by_client_id(
+    request: SignedIn, client_order_id: FromPath[str], min_sequence: MinSequence = None
+) -> Order:
     """An own order by the `client_order_id` it was placed with; of several, placed a day or more apart, the newest."""
     return await services(request).desk.order_by_client_id(
         request.user.participant_id, _client_order_id(request.scope), min_sequence
@@ -92,9 +94,9 @@ async def read_order_by_client_id(request: SignedIn, client_order_id: str, min_s
     tags=["orders"],
     summary="Amend an order",
     guards=[may_trade],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
-async def amend_order(request: SignedIn, order_id: int, data: OrderChange) -> Order:
+async def amend_order(request: SignedIn, order_id: FromPath[int], data: JSONBody[OrderChange]) -> Order:
     """The order as amended. Less quantity keeps the place in the queue; more, or another price, gives it up."""
     return await services(request).desk.amend(request.user.participant_id, order_id, data)
 
@@ -107,7 +109,7 @@ async def amend_order(request: SignedIn, order_id: int, data: OrderChange) -> Or
     guards=[may_trade],
     responses=problems(401, 403, 404, 409),
 )
-async def cancel_order(request: SignedIn, order_id: int) -> Order:
+async def cancel_order(request: SignedIn, order_id: FromPath[int]) -> Order:
     """The cancelled order. Cancelling a cancelled order again answers the same."""
     return await services(request).desk.cancel(request.user.participant_id, order_id)
 
@@ -118,22 +120,22 @@ async def cancel_order(request: SignedIn, order_id: int) -> Order:
     summary="Cancel all",
     status_code=200,
     guards=[may_trade],
-    responses=problems(400, 401, 403, 404),
+    responses=problems(401, 403, 404),
 )
 async def cancel_orders(
     request: SignedIn,
     symbol: SymbolFilter = None,
-    side: Annotated[Side | None, Parameter(required=False, description="This side only.")] = None,
+    side: Annotated[Side | None, QueryParameter(description="This side only.")] = None,
 ) -> Items[Order]:
     """The orders that were cancelled, waiting stops too."""
     sequence, orders = await services(request).desk.cancel_all(request.user.participant_id, symbol, side)
     return Items(items=orders, sequence=sequence)
 
 
-@get("/fills", tags=["orders"], summary="Own fills", responses=problems(400, 401))
+@get("/fills", tags=["orders"], summary="Own fills", responses=problems(401))
 async def list_fills(
     request: SignedIn,
-    order_id: Annotated[int | None, Parameter(ge=1, le=2**53 - 1, required=False)] = None,
+    order_id: Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1)] = None,
     symbol: SymbolFilter = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from litestar import post
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from settlement.messages import Grade, InspectLot, IssueReceipt, LoadOut, WeighLot
@@ -39,9 +40,9 @@ class Inspection(Body, frozen=True):
     summary="Weigh a lot",
     status_code=200,
     guards=[works_here],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
-async def weigh_lot(request: SignedIn, lot_id: int, data: Weighing) -> LotView:
+async def weigh_lot(request: SignedIn, lot_id: FromPath[int], data: JSONBody[Weighing]) -> LotView:
     """The lot as weighed."""
     if not is_id(lot_id):
         raise NotFound("unknown_lot")
@@ -64,9 +65,9 @@ async def weigh_lot(request: SignedIn, lot_id: int, data: Weighing) -> LotView:
     summary="Grade a lot",
     status_code=200,
     guards=[works_here],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
-async def inspect_lot(request: SignedIn, lot_id: int, data: Inspection) -> LotView:
+async def inspect_lot(request: SignedIn, lot_id: FromPath[int], data: JSONBody[Inspection]) -> LotView:
     """The lot as graded, or refused."""
     if not is_id(lot_id):
         raise NotFound("unknown_lot")
@@ -91,7 +92,7 @@ async def inspect_lot(request: SignedIn, lot_id: int, data: Inspection) -> LotVi
     guards=[works_here],
     responses=problems(401, 403, 404, 409),
 )
-async def issue_receipt(request: SignedIn, lot_id: int) -> ReceiptView:
+async def issue_receipt(request: SignedIn, lot_id: FromPath[int]) -> ReceiptView:
     """The new receipt: title to the lot's net weight, held by its grower."""
     if not is_id(lot_id):
         raise NotFound("unknown_lot")
@@ -107,7 +108,7 @@ async def issue_receipt(request: SignedIn, lot_id: int) -> ReceiptView:
     guards=[works_here],
     responses=problems(401, 403, 404, 409),
 )
-async def load_out(request: SignedIn, receipt_id: int) -> ReceiptView:
+async def load_out(request: SignedIn, receipt_id: FromPath[int]) -> ReceiptView:
     """The goods of a receipt whose delivery was ordered leave with its holder: the receipt ends."""
     if not is_id(receipt_id):
         raise NotFound("unknown_receipt")

@@ -1,0 +1,179 @@
+"""A venue for the web layer's tests: the real engine, a real database (SQLite in memory), no journal, no second
+process.
+
+Commands are executed and projected before their answer, unless a test holds one of the two back. The day is
+2026-11-23, a Monday, 10:00 in Suixi; the clock is manual and stands still.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, StaticPool, create_engine
+
+import exchange.projector
+import marketdata.projection
+import settlement.projection
+from exchange.engine import Engine
+from exchange.gateway import VenueGateway
+from exchange.protocol import Entry
+from exchange.publication import Publication
+from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.venue import DEFAULT_VENUE
+from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
+
+T = TypeVar("T")
+
+MONDAY_NS = 1_795_399_200_000_000_000
+"""2026-11-23 10:00 in Suixi."""
+
+
+class LocalGateway:
+    """`web.ports.Gateway`; what it can be told to do wrong stands first."""
+
+    def __init__(self) -> None:
+        self.refuses: Exception | None = None
+        """Raised by the next submissions instead of taking them."""
+        self.halted: str | None = None
+        self.history_is_down = False
+        self.projecting = True
+        self.clock_mode = "manual"
+        self.submitted: list[Any] = []
+        self.hold: asyncio.Event | None = None
+        """Answers wait for it, as they would for a slow disk."""
+
+        self.engine = Engine()
+        self.publication = Publication()
+        self.feed = self.publication.feed
+        self.entries: list[Entry] = []
+        self.projected_sequence = 0
+        self._time_ns = MONDAY_NS
+        self._database = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        for metadata in exchange.projector.all_metadata():
+            metadata.create_all(self._database)
+        self.take(DEFAULT_VENUE)
+
+    # Commands
+
+    def take(self, command: Any) -> Outcome:
+        """Execute, keep, project and publish one command."""
+        self.submitted.append(command)
+        sequence = self.engine.sequence + 1
+        events = self.engine.execute(command, sequence, self._time_ns)
+        entry = Entry(first_sequence=sequence, time_ns=self._time_ns, commands=(command,), events=(events,))
+        self.entries.append(entry)
+        if self.projecting:
+            self.project()
+        self.publication.publish(entry)
+        return Outcome(sequence, self._time_ns, events)
+
+    def project(self) -> None:
+        """Let the database catch up."""
+        entries = self.entries[self.projected_sequence :]
+        with self._database.begin() as connection:
+            settlement.projection.project(connection, entries)
+            marketdata.projection.project(connection, entries)
+        self.projected_sequence = self.engine.sequence
+
+    async def submit(self, command: Any) -> Outcome:
+        if self.refuses is not None:
+            raise self.refuses
+        if self.halted is not None:
+            raise VenueHalted(self.halted)
+        outcome = self.take(command)
+        if self.hold is not None:
+            await self.hold.wait()
+        return outcome
+
+    async def recorded(self, sequence: int) -> Outcome:
+        if not 1 <= sequence <= len(self.entries):
+            raise LookupError(sequence)
+        entry = self.entries[sequence - 1]
+        return Outcome(sequence, entry.time_ns, entry.events[0])
+
+    # The database
+
+    async def history(self, query: Callable[[Connection], T], *, min_sequence: int | None = None) -> tuple[int, T]:
+        if self.history_is_down:
+            raise HistoryUnavailable("the database is gone")
+        if min_sequence is not None and self.projected_sequence < min_sequence:
+            raise ViewBehind(self.projected_sequence, min_sequence)
+        with self._database.begin() as connection:
+            return self.projected_sequence, query(connection)
+
+    async def own_records(self, work: Callable[[Connection], T]) -> T:
+        if self.history_is_down:
+            raise HistoryUnavailable("the database is gone")
+        with self._database.begin() as connection:
+            return work(connection)
+
+    def close(self) -> None:
+        self._database.dispose()
+
+    # The engine
+
+    async def settled(self) -> None:
+        if self.halted is not None:
+            raise VenueHalted(self.halted)
+
+    @property
+    def sequence(self) -> int:
+        return self.engine.sequence
+
+    @property
+    def time_ns(self) -> int:
+        return self._time_ns
+
+    async def set_clock(self, time_ns: int) -> int:
+        if self.clock_mode != "manual" or time_ns < self._time_ns:
+            raise ValueError("the clock cannot be set so")
+        self._time_ns = time_ns
+        return time_ns
+
+    # How the engine is read is the roof's business, so it is read as the roof does.
+
+    def venue(self) -> ConfigureVenue:
+        return self._roof().venue()
+
+    def instruments(self) -> Sequence[InstrumentView]:
+        return self._roof().instruments()
+
+    def instrument(self, symbol: str) -> InstrumentView | None:
+        return self._roof().instrument(symbol)
+
+    def book(self, symbol: str, depth: int | None) -> BookView | None:
+        return self._roof().book(symbol, depth)
+
+    def _roof(self) -> VenueGateway:
+        nothing: Any = None
+        return VenueGateway(self, self.engine, nothing, nothing, nothing)  # type: ignore[arg-type]
+
+    def live_order(self, order_id: int) -> ExecutionReport | None:
+        return self.engine.live_order(order_id)
+
+    def live_orders(self, participant_id: int) -> Sequence[ExecutionReport]:
+        return self.engine.live_orders(participant_id)
+
+    def order_id_of(self, participant_id: int, client_order_id: str) -> int | None:
+        return self.engine.order_id_of(participant_id, client_order_id)
+
+    def balances(self, participant_id: int) -> Sequence[BalanceChanged]:
+        return self.engine.balances(participant_id)
+
+    def receipts(self, participant_id: int) -> Sequence[Receipt]:
+        return self.engine.receipts(participant_id)
+
+    def receipt(self, receipt_id: int) -> Receipt | None:
+        return self.engine.receipt(receipt_id)
+
+    def lots(self) -> Sequence[Lot]:
+        return self.engine.lots()
+
+    def lot(self, lot_id: int) -> Lot | None:
+        return self.engine.lot(lot_id)
+
+    def participant(self, participant_id: int) -> ParticipantRegistered | None:
+        return self.engine.participant(participant_id)
+
+    def participants(self) -> Sequence[ParticipantRegistered]:
+        return self.engine.participants()
