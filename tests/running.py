@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -157,13 +158,15 @@ def take_in(grower: Person, warehouse: Person, lot: dict[str, Any], net_g: int) 
     return receipt
 
 
-def lot_cut_on(harvest_date: str) -> dict[str, Any]:
-    """A hundred cartons of class I Brazil bananas for the first warehouse."""
+def lot_cut(person: Person, days_ago: int) -> dict[str, Any]:
+    """A hundred cartons of class I Brazil bananas for the first warehouse, cut so many days before the venue's day."""
+    time_ns = person.get("/venue")["clock"]["time_ns"]
+    today = datetime.fromtimestamp(time_ns // 10**9, timezone(timedelta(hours=8))).date()
     return {
         "variety": "BXJ",
         "grade": "1",
         "warehouse": "SX1",
-        "harvest_date": harvest_date,
+        "harvest_date": (today - timedelta(days=days_ago)).isoformat(),
         "cartons": 100,
         "weight_g": 1_350_000,
         "town": "北坡镇",

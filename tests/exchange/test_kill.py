@@ -3,7 +3,6 @@
 import json
 import random
 import threading
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.running import PASSWORD, VenueProcess, exchange, let_in, lot_cut_on, serving, take_in
+from tests.running import PASSWORD, VenueProcess, exchange, let_in, lot_cut, serving, take_in
 
 ROUNDS = 3
 ACKNOWLEDGED = 250
@@ -114,9 +113,8 @@ def open_venue(venue: VenueProcess, names: list[str]) -> str:
     """Let traders in who have money and fruit; the symbol that they will trade."""
     operator = venue.person("operator")
     warehouse = let_in(operator, "warehouse", "warehouse")
-    today = datetime.now(timezone(timedelta(hours=8))).date().isoformat()
     traders = [let_in(operator, name, "trader", "grower", money_fen=10**9) for name in names]
-    receipts = [take_in(trader, warehouse, lot_cut_on(today), 1_340_700) for trader in traders]
+    receipts = [take_in(trader, warehouse, lot_cut(trader, 0), 1_340_700) for trader in traders]
     symbol: str = receipts[0]["symbol"]
     return symbol
 

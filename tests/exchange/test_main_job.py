@@ -1,5 +1,6 @@
 """The main job, through the public interfaces only: a lot is listed, weighed, graded, sold, settled and seen."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from exchange.database import connect
-from tests.running import PASSWORD, Person, VenueProcess, exchange, let_in, listening, lot_cut_on, serving, take_in
-
-OPENING_NS = 1_795_489_200_000_000_000  # 2026-11-24 11:00 in Suixi
-SYMBOL = "BXJ-1-SX1-26W47"
+from tests.running import PASSWORD, Person, VenueProcess, exchange, let_in, listening, lot_cut, serving, take_in
 
 
 @pytest.fixture
@@ -23,10 +21,8 @@ def venue(tmp_path: Path, database_url: str) -> Any:
 
 
 def people_of(venue: VenueProcess) -> tuple[Person, Person, Person]:
-    """A grower, a warehouse keeper and a trader with 10,000 yuan, whom the operator has let in on a day of November."""
+    """A grower, a warehouse keeper and a trader with 10,000 yuan, whom the operator has let in."""
     operator = venue.person("operator")
-    now_ns = operator.get("/operator/clock")["time_ns"]
-    operator.post("/operator/clock", {"time_ns": max(now_ns, OPENING_NS)}, 200)
     grower = let_in(operator, "grower", "grower")
     warehouse = let_in(operator, "warehouse", "warehouse")
     trader = let_in(operator, "trader", "trader", money_fen=1_000_000)
@@ -35,30 +31,28 @@ def people_of(venue: VenueProcess) -> tuple[Person, Person, Person]:
 
 def test_a_lot_is_listed_sold_settled_and_seen(venue: VenueProcess, database_url: str) -> None:
     grower, warehouse, trader = people_of(venue)
-    receipt = take_in(grower, warehouse, lot_cut_on("2026-11-20"), 1_340_700)
-    assert (receipt["symbol"], receipt["weight_g"], receipt["participant_id"]) == (
-        SYMBOL,
-        1_340_700,
-        grower.participant_id,
-    )
-    assert grower.balance(SYMBOL) == (1_340_700, 1_340_700)
+    receipt = take_in(grower, warehouse, lot_cut(grower, 4), 1_340_700)
+    symbol = receipt["symbol"]
+    assert (receipt["weight_g"], receipt["participant_id"]) == (1_340_700, grower.participant_id)
+    assert re.fullmatch(r"BXJ-1-SX1-\d\dW\d\d", symbol)
+    assert grower.balance(symbol) == (1_340_700, 1_340_700)
 
     with listening(venue) as feed:
         for number, channel in enumerate(("book", "trades", "ticker", "status")):
-            feed.say(op="subscribe", id=number, channel=channel, symbols=[SYMBOL])
+            feed.say(op="subscribe", id=number, channel=channel, symbols=[symbol])
             feed.until(op="subscribed", id=number)
         feed.say(op="sign_in", id=10, token=trader.token)
         feed.until(id=10)
         feed.say(op="subscribe", id=11, channel="account")
         feed.until(op="subscribed", id=11)
 
-        offer = grower.place(SYMBOL, "sell", 1000, 230, client_order_id="offer")
+        offer = grower.place(symbol, "sell", 1000, 230, client_order_id="offer")
         assert (offer["status"], offer["lots"]) == ("resting", [[receipt["receipt_id"], 1000]])
-        assert grower.balance(SYMBOL) == (1_340_700, 340_700)
+        assert grower.balance(symbol) == (1_340_700, 340_700)
         quote = feed.until(channel="book", kind="delta")
         assert (quote["asks"], quote["bids"]) == ([[230, 1000, 1]], [])
 
-        order = trader.place(SYMBOL, "buy", 400, 235, client_order_id="first")
+        order = trader.place(symbol, "buy", 400, 235, client_order_id="first")
         assert (order["status"], order["filled"], order["traded_fen"], order["fee_fen"]) == ("filled", 400, 92_000, 46)
 
         trade = feed.until(channel="trades", kind="delta")["trades"][0]
@@ -73,8 +67,8 @@ def test_a_lot_is_listed_sold_settled_and_seen(venue: VenueProcess, database_url
     # Cash, fees and title have moved together: to the fen and to the gram.
     assert trader.balance("CNY") == (1_000_000 - 92_000 - 46, 1_000_000 - 92_000 - 46)
     assert grower.balance("CNY") == (92_000 - 46, 92_000 - 46)
-    assert trader.balance(SYMBOL) == (400_000, 400_000)
-    assert grower.balance(SYMBOL) == (940_700, 340_700)
+    assert trader.balance(symbol) == (400_000, 400_000)
+    assert grower.balance(symbol) == (940_700, 340_700)
     sequence = order["sequence"]
     kept, bought = (person.get("/receipts", min_sequence=sequence)["items"][0] for person in (grower, trader))
     assert (kept["receipt_id"], kept["weight_g"]) == (receipt["receipt_id"], 940_700)
