@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, literal, or_, select, tuple_
 
 from matching.messages import Side
 from settlement import tables
@@ -114,11 +114,8 @@ def orders(
 
 def order(connection: Connection, order_id: int, *, participant_id: int | None = None) -> ExecutionReport | None:
     """An order as last reported; with `participant_id`, only if it is that participant's."""
-    table = tables.orders
-    query = select(table).where(table.c.order_id == order_id)
-    if participant_id is not None:
-        query = query.where(table.c.participant_id == participant_id)
-    return _one(connection, query, ExecutionReport)
+    found = _by_id(connection, tables.orders.c.order_id, order_id, ExecutionReport)
+    return found if found is None or participant_id in (None, found.participant_id) else None
 
 
 def order_by_client_id(connection: Connection, participant_id: int, client_order_id: str) -> ExecutionReport | None:
@@ -280,7 +277,7 @@ def receipts(
 
 
 def receipt(connection: Connection, receipt_id: int) -> Receipt | None:
-    return _one(connection, select(tables.receipts).where(tables.receipts.c.receipt_id == receipt_id), Receipt)
+    return _by_id(connection, tables.receipts.c.receipt_id, receipt_id, Receipt)
 
 
 def lots(
@@ -305,7 +302,7 @@ def lots(
 
 
 def lot(connection: Connection, lot_id: int) -> Lot | None:
-    return _one(connection, select(tables.lots).where(tables.lots.c.lot_id == lot_id), Lot)
+    return _by_id(connection, tables.lots.c.lot_id, lot_id, Lot)
 
 
 # --- people and the venue -------------------------------------------------------------------------------------------
@@ -321,8 +318,7 @@ def participants(
 
 
 def participant(connection: Connection, participant_id: int) -> ParticipantRegistered | None:
-    table = tables.participants
-    return _one(connection, select(table).where(table.c.participant_id == participant_id), ParticipantRegistered)
+    return _by_id(connection, tables.participants.c.participant_id, participant_id, ParticipantRegistered)
 
 
 def participant_by_name(connection: Connection, name: str) -> ParticipantRegistered | None:
@@ -362,6 +358,13 @@ def _fetch(
     rows = connection.execute(query.limit(limit + 1)).mappings().all()
     items = [_message(row, kind) for row in rows[:limit]]
     return Page(items, cursor_of(items[-1]) if len(rows) > limit else None)
+
+
+def _by_id(connection: Connection, key: Column[int], number: int, kind: type[S]) -> S | None:
+    """A number that no column holds is nobody's id, not an error."""
+    if not 0 <= number < 2**63:
+        return None
+    return _one(connection, select(key.table).where(key == number), kind)
 
 
 def _one(connection: Connection, query: Select[Any], kind: type[S]) -> S | None:

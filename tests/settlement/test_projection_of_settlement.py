@@ -261,6 +261,10 @@ def test_what_is_not_there_is_none(told: Connection) -> None:
     assert queries.participant(told, 99) is None
     assert queries.participant_by_name(told, "nobody") is None
     assert queries.balances(told, 99) == []
+    for question in (queries.order, queries.receipt, queries.lot, queries.participant):
+        assert question(told, 2**63) is None
+        assert question(told, 10**30) is None
+        assert question(told, -(10**30)) is None
 
 
 def test_a_venue_without_a_first_command_has_no_configuration(database: Engine) -> None:
