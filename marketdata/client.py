@@ -354,6 +354,7 @@ class FeedClient:
                 greeted = await self._read(websocket)
                 self._online.clear()
                 self._drop(Disconnected("the connection was lost"))
+                self._notify()
                 if not self._reconnect:
                     return
                 if greeted:

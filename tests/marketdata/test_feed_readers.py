@@ -84,6 +84,24 @@ def test_some_symbols_may_go_on_while_others_begin_afresh(feed: Feed) -> None:
     assert answers == [(["A"], True), (["B"], False)]
 
 
+def test_who_was_away_when_an_auction_began_gets_a_snapshot(feed: Feed) -> None:
+    reader = Reader(feed)
+    reader.ask(op="subscribe", channel="book", symbols=["A"])
+    change(feed, 2)
+    reader.read()
+    feed.publish(4, NOON_NS, [PhaseChanged(symbol="A", phase="auction")])
+    feed.publish(5, NOON_NS, [PhaseChanged(symbol="A", phase="continuous")])
+    change(feed, 1)
+    again = Reader(feed)
+    again.go_on_from(reader)
+    again.ask(op="subscribe", channel="book", symbols=["A"], resume_from=3)
+    answer, snapshot = again.read()
+    assert (answer["resumed"], snapshot["kind"], snapshot["sequence"]) == (False, "snapshot", 6)
+    # One who had that snapshot goes on from it.
+    again.ask(op="subscribe", channel="book", symbols=["A"], resume_from=6)
+    assert [answer["resumed"] for answer in again.read()] == [True]
+
+
 def test_as_much_is_kept_as_a_batch_may_cause(feed: Feed) -> None:
     reader = Reader(feed)
     reader.ask(op="subscribe", channel="trades", symbols=["A"])
@@ -284,7 +302,7 @@ class Readers(RuleBasedStateMachine):
         self.now_ns = SECOND_NS
         self.readers: list[tuple[Reader, dict[str, Any]]] = []
         self.away: list[tuple[Reader, dict[str, Any]]] = []
-        self.heard: dict[int, list[int]] = {}
+        self.heard: dict[Reader, list[int]] = {}
 
     def _publish(self, events: list[MarketEvent]) -> None:
         sequence = self.feed.sequence + 1
@@ -384,7 +402,7 @@ class Readers(RuleBasedStateMachine):
         reader.go_on_from(old)
         reader.ask(op="subscribe", channel="book", resume_from=old.last.get(("book", "A")), **ask)
         reader.ask(op="subscribe", channel="trades", resume_from=old.last.get(("trades", "A")), symbols=["A"])
-        self.heard[id(reader)] = self.heard.get(id(old), [])
+        self.heard[reader] = self.heard.get(old, [])
         self.readers.append((reader, ask))
 
     @precondition(lambda self: self.readers)
@@ -393,6 +411,8 @@ class Readers(RuleBasedStateMachine):
         reader, ask = self.readers[which % len(self.readers)]
         self._hear(reader, ask)
         ask["depth"] = depth
+        # Another depth is another stream: where the old one had come to is no place to resume the new one from.
+        reader.last.pop(("book", "A"), None)
         reader.ask(op="subscribe", channel="book", **ask)
 
     @precondition(lambda self: self.readers)
@@ -409,7 +429,7 @@ class Readers(RuleBasedStateMachine):
         """
         self.feed.flush()
         parts, reader.outlet.parts = reader.outlet.parts, []
-        trades = self.heard.setdefault(id(reader), [])
+        trades = self.heard.setdefault(reader, [])
         for message in (message for part in parts for message in reader._decode(part)):
             if "op" in message:
                 assert message["op"] == "subscribed"
@@ -450,9 +470,9 @@ class Readers(RuleBasedStateMachine):
             self._hear(reader, ask)
             assert reader.bids == {price: bids[price] for price in sorted(bids, reverse=True)[: ask["depth"]]}
             assert reader.asks == {price: asks[price] for price in sorted(asks)[: ask["depth"]]}
-            assert self.heard[id(reader)][-1:] == ([self.trades] if self.trades else [])
+            assert self.heard[reader][-1:] == ([self.trades] if self.trades else [])
         self.feed.instruments["A"].depth.check()
 
 
-TestReaders = Readers.TestCase
-TestReaders.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestReaders = pytest.mark.soak(Readers.TestCase)
+TestReaders.settings = settings(stateful_step_count=40)

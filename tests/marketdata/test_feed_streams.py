@@ -118,6 +118,22 @@ def test_an_auction_is_dark_from_its_beginning_to_its_uncross(feed: Feed) -> Non
     assert (book["kind"], book["previous"]) == ("delta", 6)
 
 
+def test_a_lane_is_spared_an_auction_that_ends_and_begins_between_its_ticks(feed: Feed) -> None:
+    feed.publish(4, NOON_NS, [PhaseChanged(symbol="A", phase="auction")])
+    feed.tick(SECOND_NS)
+    reader = Reader(feed, lane=4)
+    reader.ask(op="subscribe", channel="book", symbols=["A"])
+    reader.read()
+    feed.publish(5, NOON_NS, [PhaseChanged(symbol="A", phase="continuous"), on_book(1, "buy", 250, 1)])
+    feed.publish(6, NOON_NS, [PhaseChanged(symbol="A", phase="auction")])
+    feed.tick(2 * SECOND_NS)
+    assert reader.read() == []
+    feed.publish(7, NOON_NS, [PhaseChanged(symbol="A", phase="continuous")])
+    feed.tick(3 * SECOND_NS)
+    reader.read()
+    assert reader.drawn() == "ask 260 300/1\nbid 250 1/1"
+
+
 def test_a_halted_auction_stays_dark(feed: Feed) -> None:
     reader = Reader(feed)
     reader.ask(op="subscribe", channel="book", symbols=["A"])
