@@ -386,7 +386,7 @@ class Market:
         The order stands in no queue; `new` says that no index knows it yet.
         """
         terms = order.terms
-        price = order.price
+        price: int | None = order.price
         opposite = instrument.asks if order.buy else instrument.bids
         least = order.remaining if terms.time_in_force == "fok" else terms.minimum_quantity
         if (
