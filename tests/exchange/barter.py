@@ -6,6 +6,7 @@ events.
 
 import sys
 import time
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -116,13 +117,13 @@ class Venue:
     def sequence(self) -> int:
         return self.machine.sequence
 
-    def trade(self, commands: object = (), *, orders: int = 0) -> int:
+    def trade(self, commands: Iterable[Command] = (), *, orders: int = 0) -> int:
         """Commit a batch of these commands and so many orders, at a second of its own; returns its last sequence."""
         first = self.machine.sequence + 1
-        batch = [*commands] + [self._order(first + n) for n in range(orders)]  # type: ignore[misc]
+        batch: tuple[Command, ...] = (*commands, *(self._order(first + n) for n in range(orders)))
         time_ns = max(self.machine.time_ns, START_NS) + SECOND_NS
-        events = run_batch(self.machine, tuple(batch), first, time_ns)
-        entry = Entry(first_sequence=first, time_ns=time_ns, commands=tuple(batch), events=events)
+        events = run_batch(self.machine, batch, first, time_ns)
+        entry = Entry(first_sequence=first, time_ns=time_ns, commands=batch, events=events)
         self.journal.append(seal(entry, self.journal.tip().chain, self.machine.state_hash()))
         return self.machine.sequence
 
