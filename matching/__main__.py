@@ -19,6 +19,8 @@ import msgspec
 from matching.market import Market
 from matching.messages import Command
 
+STANDARD_INPUT: Final = 0
+
 CHUNK_BYTES: Final = 1 << 18
 """How much is read at once, at most."""
 
@@ -51,11 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--book", metavar="SYMBOL", help="print the book of SYMBOL after the last command, no events")
     chosen = parser.parse_args(arguments)
     try:
-        source = sys.stdin.fileno() if chosen.file is None else os.open(chosen.file, os.O_RDONLY)
-        if chosen.file is not None:
-            os.read(source, 0)
+        source = STANDARD_INPUT if chosen.file is None else os.open(chosen.file, os.O_RDONLY)
+        os.read(source, 0)
     except OSError as error:
-        print(f"python -m matching: cannot read {chosen.file}: {error.strerror}", file=sys.stderr)
+        print(f"python -m matching: cannot read {chosen.file or 'standard input'}: {error.strerror}", file=sys.stderr)
         return 2
     try:
         if chosen.book is None:

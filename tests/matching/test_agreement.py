@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from matching import Market
 from matching.messages import Command, OrderRejected, PlaceOrder, TradeExecuted
@@ -110,17 +111,39 @@ def run(writer: Writer, length: int, restore_at: int) -> Pair:
     return pair
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2_000 if SOAK else 100))
 def test_market_and_oracle_agree_on_seeded_tapes(seed: int) -> None:
     run(from_seed(seed), length=200, restore_at=100)
 
 
-@given(st.data())
-@settings(settings.get_profile("soak" if SOAK else "matching"))
-def test_market_and_oracle_agree_on_whatever_hypothesis_thinks_of(data: st.DataObject) -> None:
-    writer = from_hypothesis(data.draw)
-    length = data.draw(st.integers(5, 40))
-    run(writer, length, restore_at=length // 2)
+class MarketBesideOracle(RuleBasedStateMachine):
+    """Whatever Hypothesis thinks of, one command a step, with a restart from the snapshot now and then."""
+
+    @initialize(data=st.data())
+    def open(self, data: st.DataObject) -> None:
+        self.pair = Pair()
+        self.writer = from_hypothesis(data.draw)
+        for command in opened(self.writer):
+            self.pair.step(command)
+
+    @rule(data=st.data())
+    def command(self, data: st.DataObject) -> None:
+        self.writer.pick = lambda options: data.draw(st.sampled_from(options))
+        self.pair.step(self.writer.command(self.pair.market))
+
+    @rule()
+    def restart(self) -> None:
+        state = self.pair.market.snapshot()
+        self.pair.market = Market.restore(state)
+        assert self.pair.market.snapshot() == state
+
+
+TestMarketBesideOracle = pytest.mark.soak(MarketBesideOracle.TestCase)
+TestMarketBesideOracle.settings = settings(
+    max_examples=settings.default.max_examples // 2,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def test_the_tapes_reach_every_event_and_every_reason() -> None:
