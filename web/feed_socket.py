@@ -7,10 +7,11 @@ HTTP, so none are taken here.
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from litestar import WebSocket, websocket
 from litestar.datastructures import State
+from litestar.params import QueryParameter
 
 from marketdata.feed import Connection, Feed
 from marketdata.wire import SUBPROTOCOLS, Payload
@@ -19,8 +20,9 @@ from web.errors import Problem
 from web.origins import is_own
 from web.sessions import bearer_token, cookie_token
 
-LANES = {"": 10, "desk": 10, "phone": 4}
-"""Messages a second at most, by `?lane=`."""
+Lane = Literal["desk", "phone"]
+LANES: dict[Lane, int] = {"desk": 10, "phone": 4}
+"""Messages a second at most in one stream."""
 
 MAXIMUM_CONNECTIONS = 5_000
 
@@ -31,7 +33,7 @@ POLICY_VIOLATION = 1008
 
 
 @websocket("/feed")
-async def feed_socket(socket: Socket) -> None:
+async def feed_socket(socket: Socket, lane: Annotated[Lane, QueryParameter()] = "desk") -> None:
     """One reader, from upgrade to hanging up."""
     web = services(socket)
     headers = socket.headers
@@ -39,10 +41,6 @@ async def feed_socket(socket: Socket) -> None:
         await socket.close(POLICY_VIOLATION, "pages of other sites may not read here")
         return
     feed: Feed = socket.app.state["feed"]
-    lane = LANES.get(socket.query_params.get("lane", ""))
-    if lane is None:
-        await socket.close(POLICY_VIOLATION, f"lane is one of {', '.join(filter(None, LANES))}")
-        return
     if len(feed.connections) >= MAXIMUM_CONNECTIONS:
         await socket.close(TRY_LATER, "too many readers")
         return
@@ -52,7 +50,7 @@ async def feed_socket(socket: Socket) -> None:
     await socket.accept(subprotocols=protocol)
     web.metrics.connections.inc()
     outlet = _Outlet(socket)
-    connection = feed.connect(outlet, encoding=SUBPROTOCOLS.get(protocol or "", "json"), lane=lane)
+    connection = feed.connect(outlet, encoding=SUBPROTOCOLS.get(protocol or "", "json"), lane=LANES[lane])
     connection.sign_in(participant_id)
     try:
         await outlet.carry(connection)

@@ -1,5 +1,6 @@
 """A venue with its people, and a way to talk to it as they do: HTTP, without a network."""
 
+import functools
 from typing import Any
 
 import httpx
@@ -51,11 +52,10 @@ class Office:
         password_hash = await self.sessions.passwords.hash(PASSWORD)
         for participant_id, (name, role) in enumerate(PEOPLE, 1):
             self.gateway.take(RegisterParticipant(name=name, display_name=f"{name} 先生", roles=(role,)))
-            await self.gateway.own_records(
-                lambda connection, number=participant_id, name=name: set_credentials(
-                    connection, number, name, password_hash
-                )
+            let_in = functools.partial(
+                set_credentials, participant_id=participant_id, name=name, password_hash=password_hash
             )
+            await self.gateway.own_records(let_in)
         for participant_id in (TRADER, TRADER2):
             self.gateway.take(
                 Deposit(participant_id=participant_id, amount_fen=1_000_000, reference=f"bank-{participant_id}")

@@ -1,5 +1,7 @@
 """A lot from the field to the cold store and out again, as grower, warehouse and buyer see it."""
 
+from typing import Any
+
 from settlement.messages import AnnounceLot
 from tests.web.office import GROWER, SYMBOL, TRADER, Office, buy, get, new_lot, post, problem, sell
 
@@ -73,13 +75,14 @@ async def test_lots_are_found_by_state_and_warehouse(office: Office) -> None:
     await office.stock(100)
     await post(grower, "lots", new_lot(100, warehouse="SX2"), 201)
     await post(grower, "lots", new_lot(100), 201)
-    for parameters, ids in (
+    cases: list[tuple[dict[str, Any], list[int]]] = [
         ({}, [3, 2, 1]),
         ({"status": "announced"}, [3, 2]),
         ({"warehouse": "SX2"}, [2]),
         ({"status": "receipted"}, [1]),
         ({"status": "refused"}, []),
-    ):
+    ]
+    for parameters, ids in cases:
         assert [lot["lot_id"] for lot in (await get(warehouse, "lots", **parameters))["items"]] == ids
     page = await get(warehouse, "lots", limit=2)
     assert [lot["lot_id"] for lot in (await get(warehouse, "lots", limit=2, cursor=page["next"]))["items"]] == [1]

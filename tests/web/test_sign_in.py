@@ -224,6 +224,7 @@ async def test_an_idle_session_ends(office: Office, clock: list[int]) -> None:
 async def test_one_participant_has_so_many_sessions(office: Office, clock: list[int]) -> None:
     sessions = Sessions(office.gateway, CHEAP, now_ns=lambda: clock[0])
     first, caller = await sessions.sign_in("trader", PASSWORD, address="here", user_agent="a")
+    last = first
     for _ in range(MAXIMUM_PER_PARTICIPANT):
         clock[0] += 1
         last, _ = await sessions.sign_in("trader", PASSWORD, address="here", user_agent="b")
