@@ -119,6 +119,8 @@ class Follower:
 
     def run(self) -> int:
         while True:
+            # Asked before looking: what was committed before the input ended is found by a look after that end.
+            closing = self._closing()
             self._ear.woken = False
             try:
                 drained = self._project()
@@ -132,11 +134,10 @@ class Follower:
                 traceback.print_exc()
                 self._complain(f"the follower failed: {type(error).__name__}: {error}")
                 return 1
-            if self._closing():
-                if drained:
-                    return 0
-                if self._over():
-                    return 1
+            if closing and drained:
+                return 0
+            if closing and self._over():
+                return 1
             if not busy and not self._ear.woken:
                 self._wait()
 

@@ -15,9 +15,10 @@ import uvloop
 from sqlalchemy import Engine, select, text
 
 from exchange.database import connect, sqlite_url, upgrade
+from exchange.follower import Ear, Follower, Report
 from exchange.follower_handle import Fault, FollowerHandle
 from exchange.projector import Projector, all_metadata
-from tests.exchange.barter import Venue
+from tests.exchange.barter import Barter, Venue
 
 PATIENCE = 60.0
 """Seconds after which a test gives up waiting for what must happen."""
@@ -128,6 +129,40 @@ async def test_it_catches_up_is_woken_and_drains_at_the_end(
     assert handle.projected_sequence == handle.verified_sequence == venue.sequence
     assert (handle.pid, handle.fault, handle.starts) == (None, None, 1)
     assert rows(url) == rows_at_once(venue, tmp_path)
+
+
+def test_what_is_committed_just_before_the_input_ends_is_not_missed(venue: Venue, url: str) -> None:
+    """The venue commits and goes while the follower is between its look at the journal and its look at the input."""
+    reading, writing = os.pipe()
+    said: list[Report] = []
+
+    def tell(report: Report) -> None:
+        said.append(report)
+        if report.verified == 3:
+            venue.trade(orders=5)
+            os.close(writing)
+
+    assert Follower(venue.journal.path, url, Barter, Ear(reading), tell).run() == 0
+    os.close(reading)
+    assert [report.projected for report in said if report.projected is not None] == [0, 3, 8]
+    assert [report.verified for report in said if report.verified is not None] == [3, 8]
+
+
+def test_a_waking_that_comes_while_it_looks_for_the_end_is_not_lost(venue: Venue, url: str) -> None:
+    reading, writing = os.pipe()
+    said: list[Report] = []
+
+    def tell(report: Report) -> None:
+        said.append(report)
+        if report.projected == 3:
+            venue.trade(orders=5)
+            os.write(writing, b"\n")
+        if report.verified == 8:
+            os.close(writing)
+
+    assert Follower(venue.journal.path, url, Barter, Ear(reading), tell).run() == 0
+    os.close(reading)
+    assert [report.projected for report in said if report.projected is not None] == [0, 3, 8]
 
 
 async def test_waiting_for_what_does_not_come_ends(
@@ -382,7 +417,8 @@ def test_it_goes_when_the_venue_is_killed(venue: Venue, url: str) -> None:
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from exchange.follower_handle import FollowerHandle\n"
+        "from exchange.follower import Ear, Follower, Report
+from exchange.follower_handle import FollowerHandle\n"
         "async def main():\n"
         f"    handle = FollowerHandle({arguments})\n"
         "    await handle.start()\n"
