@@ -34,6 +34,7 @@ from matching.messages import (
     OrderCancelled,
     OrderRejected,
     Phase,
+    PhaseChanged,
     PlaceOrder,
     SelfTradePrevented,
     SetPhase,
@@ -43,8 +44,9 @@ from matching.messages import (
 from settlement.civil import day_number
 from settlement.clearing import Order, Purse, fee_fen
 from settlement.client_ids import ClientIds, Remembered
+from settlement.digest import Digest
 from settlement.dvp import settle
-from settlement.ledger import BANK, Ledger, participant_account
+from settlement.ledger import BANK, FEES, Ledger, participant_account
 from settlement.lots import Arrival, Intake, receipted
 from settlement.messages import (
     CASH,
@@ -74,7 +76,7 @@ from settlement.messages import (
     WeighLot,
 )
 from settlement.participants import Participants
-from settlement.receipts import LiveReceipt, Receipts, Stock, receipt_message
+from settlement.receipts import LiveReceipt, Lots, Receipts, Stock, receipt_message
 from settlement.symbols import parse_symbol
 from settlement.venue import DEFAULT_VENUE, refuse_venue
 
@@ -84,8 +86,16 @@ ENGINE_VERSION: Final = 1
 EXPIRED: Final = "expired"
 RECEIPT_EXPIRED: Final = "receipt_expired"
 
+NO_LOTS: Final[Lots] = []
+"""What a buy holds of receipts, one for all of them: nobody adds to it."""
+
+MAXIMUM_CHANGED: Final = 100_000
+"""So many changed orders may await the next hash, then they are taken into its parts without being asked for."""
+
 EndedClientIds = tuple[int, bytes, list[bytes], list[Remembered]]
-"""`ClientIds.state`; for the hash, the digest alone."""
+"""What `ClientIds.state` gives."""
+
+_encode = msgpack.Encoder().encode
 
 
 class EngineState(Struct, frozen=True, array_like=True):
@@ -153,6 +163,11 @@ class Engine:
             OrderDelivery: self._order_delivery,
             LoadOut: self._load_out,
         }
+        # What the state's hash is made of, brought up to date when it is asked for.
+        self._order_digest: Digest[int] = Digest()
+        self._purse_digest: Digest[int] = Digest()
+        self._instrument_digest: Digest[str] = Digest()
+        self._deposit_chain = b""
         # What the command at hand has done so far.
         self._reported_sequence = 0
         self._events: list[Any] = []
@@ -194,6 +209,8 @@ class Engine:
             self._expire_receipts(end_ns)
         self._reach(time_ns)
         self._client_ids.forget(time_ns)
+        if len(self._order_digest.changed) > MAXIMUM_CHANGED:
+            self.state_hash()
         return self._close()
 
     def next_deadline_ns(self) -> int | None:
@@ -312,7 +329,8 @@ class Engine:
             venue.fee_rate_ppm,
             venue.fee_minimum_fen,
             None,
-            [],
+            [] if command.side == "sell" else NO_LOTS,
+            command.kind == "limit" and command.display_quantity is None and command.time_in_force != "closing",
         )
         self._touched[order_id] = order
         refusal = self._reserve(order, place, purse)
@@ -411,6 +429,7 @@ class Engine:
         events = self.market.apply(command)
         if command.display_quantity is not None and type(events[0]) is OrderAmended:
             order.display_quantity = command.display_quantity
+            order.plain = False
             self._icebergs.setdefault(order.symbol, {})[order_id] = order
         self._clear(events)
 
@@ -473,6 +492,8 @@ class Engine:
                 self._touched[event.order_id] = orders[event.order_id]
             elif kind is AuctionUncrossed:
                 self._touch_refreshed_icebergs(event.symbol)
+            elif kind is PhaseChanged or kind is InstrumentDefined:
+                self._instrument_digest.changed[event.symbol] = None
 
     def _settle(self, trade: TradeExecuted) -> None:
         buy = self._orders[trade.buy_order_id]
@@ -492,6 +513,7 @@ class Engine:
             self._events,
         )
         symbol = trade.symbol
+        self._instrument_digest.changed[symbol] = None
         balances = self._balances
         balances[buyer_id, CASH] = None
         balances[seller_id, CASH] = None
@@ -571,31 +593,46 @@ class Engine:
         events = self._events
         touched = self._touched
         if touched:
-            if len(touched) > 1:
-                order_ids = sorted(touched)
+            order_ids = list(touched)
+            if len(order_ids) > 1:
+                order_ids.sort()
                 if self._own_order_id in touched:
                     order_ids.remove(self._own_order_id)
                     order_ids.append(self._own_order_id)
-            else:
-                order_ids = list(touched)
             sequence = self._reported_sequence
             time_ns = self.time_ns
             ended = self._ended
+            unsure = self._unsure
+            changed = self._order_digest.changed
             for order_id in order_ids:
                 order = touched[order_id]
-                if order_id not in ended:
-                    self._look_up(order)
                 order.sequence = sequence
                 order.time_ns = time_ns
+                changed[order_id] = None
+                if order_id not in ended:
+                    if order.plain and order_id not in unsure:
+                        order.displayed = order.quantity - order.filled
+                    else:
+                        self._look_up(order)
                 end = ended.get(order_id)
                 events.append(order.live_report() if end is None else order.report(end[0], end[1], 0))
             touched.clear()
             ended.clear()
-            self._unsure.clear()
-        if self._balances:
-            for participant_id, asset in self._balances:
-                events.append(self._balance(participant_id, asset))
-            self._balances.clear()
+            unsure.clear()
+        balances = self._balances
+        if balances:
+            purses = self._purses
+            goods = self._receipts.balance
+            changed = self._purse_digest.changed
+            for participant_id, asset in balances:
+                if asset == CASH:
+                    purse = purses[participant_id]
+                    changed[participant_id] = None
+                    events.append(BalanceChanged(participant_id, CASH, purse.total_fen, purse.reserved_fen))
+                else:
+                    total_g, reserved_g = goods(participant_id, asset)
+                    events.append(BalanceChanged(participant_id, asset, total_g, reserved_g))
+            balances.clear()
         self._own_order_id = 0
         result = tuple(events)
         events.clear()
@@ -604,9 +641,6 @@ class Engine:
     def _look_up(self, order: Order) -> None:
         """How a touched order that has not ended stands in the market now."""
         order_id = order.order_id
-        if order.plain() and order_id not in self._unsure:
-            order.displayed = order.quantity - order.filled
-            return
         view = self.market.order(order_id)
         if view is None:
             # Lowered by what it would have traded with its owner, then filled by others.
@@ -746,6 +780,7 @@ class Engine:
         registered = self._participants.register(command)
         participant_id = registered.participant_id
         self._purses[participant_id] = Purse(participant_id, participant_account(participant_id))
+        self._purse_digest.changed[participant_id] = None
         self._events.append(registered)
 
     def _deposit(self, command: Deposit) -> None:
@@ -760,7 +795,7 @@ class Engine:
         if command.amount_fen - self._ledger.balance(CASH, BANK) > MAXIMUM_MONEY_FEN:
             self._refuse(command, "exceeds_maximum", "amount_fen")
             return
-        self._deposit_references[command.reference] = None
+        self._add_reference(command.reference)
         purse.total_fen += command.amount_fen
         self._events.append(
             CashDeposited(
@@ -770,6 +805,10 @@ class Engine:
         transfer = self._ledger.transfer(CASH, BANK, purse.account, command.amount_fen)
         self._events.append(LedgerPosted("deposit", len(self._deposit_references), (transfer,)))
         self._balances[command.participant_id, CASH] = None
+
+    def _add_reference(self, reference: str) -> None:
+        self._deposit_references[reference] = None
+        self._deposit_chain = blake2b(self._deposit_chain + reference.encode(), digest_size=16).digest()
 
     # Lots and receipts
 
@@ -896,14 +935,35 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """The whole state, canonical. O(state)."""
-        return msgpack.encode(self._state(self._client_ids.state()))
+        return _encode(self._state())
 
     def state_hash(self) -> bytes:
-        """32 bytes that stand for the whole state. O(live state): ended orders' client ids carry a digest along."""
-        ended: EndedClientIds = (0, self._client_ids.digest(), [], [])
-        return blake2b(msgpack.encode(self._state(ended)), digest_size=32).digest()
+        """32 bytes that stand for the state, the same for equal states whatever their past. O(what has changed).
 
-    def _state(self, ended: EndedClientIds) -> EngineState:
+        What each room holds goes in item by item, with what the market shows of each order and instrument. The accounts
+        of participants and lots go in as purses and receipts, which the ledger equals; the order of the market's queues
+        goes in as the sequences of its orders.
+        """
+        ledger = self._ledger
+        parts = (
+            ENGINE_VERSION,
+            self.sequence,
+            self.time_ns,
+            self._venue,
+            self._participants.digest(),
+            self._purse_digest.bring_up_to_date(self._purses.get),
+            (ledger.last_transfer_id, ledger.balance(CASH, BANK), ledger.balance(CASH, FEES)),
+            (len(self._deposit_references), self._deposit_chain),
+            self._intake.digest(),
+            self._receipts.digest(),
+            (self._last_order_id, self._order_digest.bring_up_to_date(self._orders.get)),
+            self._client_ids.digest(),
+            sorted(self._exhausted),
+            self._instrument_digest.bring_up_to_date(self.market.instrument),
+        )
+        return blake2b(_encode(parts), digest_size=32).digest()
+
+    def _state(self) -> EngineState:
         last_receipt_id, stocks, receipts = self._receipts.state()
         live = [self._client_ids.get(order.participant_id, order.client_order_id) for order in self._orders.values()]
         return EngineState(
@@ -924,7 +984,7 @@ class Engine:
             self._last_order_id,
             list(self._orders.values()),
             [remembered for remembered in live if remembered is not None],
-            ended,
+            self._client_ids.state(),
             sorted(self._exhausted),
             self.market.snapshot(),
         )
@@ -944,18 +1004,23 @@ class Engine:
         engine.market = Market.restore(decoded.market)
         engine._venue = decoded.venue
         engine._participants.restore(decoded.participants)
-        engine._purses = {purse.participant_id: purse for purse in decoded.purses}
+        for purse in decoded.purses:
+            engine._purses[purse.participant_id] = purse
+            engine._purse_digest.changed[purse.participant_id] = None
         engine._ledger.restore(decoded.last_transfer_id, decoded.balances)
-        engine._deposit_references = dict.fromkeys(decoded.deposit_references)
+        for reference in decoded.deposit_references:
+            engine._add_reference(reference)
         engine._intake.restore(decoded.last_lot_id, decoded.arrivals)
         engine._receipts.restore(decoded.last_receipt_id, decoded.stocks, decoded.receipts, decoded.time_ns)
         engine._client_ids.restore(*decoded.ended_client_ids, decoded.live_client_ids)
         engine._last_order_id = decoded.last_order_id
         for order in decoded.orders:
             engine._orders[order.order_id] = order
+            engine._order_digest.changed[order.order_id] = None
             engine._orders_of.setdefault(order.participant_id, {})[order.order_id] = order
             if order.display_quantity is not None:
                 engine._icebergs.setdefault(order.symbol, {})[order.order_id] = order
+        engine._instrument_digest.changed.update(dict.fromkeys(engine.market.symbols()))
         engine._exhausted = dict.fromkeys(decoded.exhausted)
         return engine
 

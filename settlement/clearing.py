@@ -11,7 +11,7 @@ where `price` is its limit or, for an order without one, the highest price that 
 value, so no fill at that price or below costs more than it frees, whatever the order of fills.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct
 
@@ -36,7 +36,8 @@ class Order(Struct, gc=False, array_like=True):
 
     `bound` is the price per kilogram up to which a buy has reserved its remainder; none for sells, and for a market buy
     that trades at once against what was reserved for exactly that. `named` are the receipts that the seller chose.
-    `displayed` and `waiting` are as last reported, as are `sequence` and `time_ns`.
+    `plain` says that the order, while it lives, rests with all that is left of it shown, so that nobody need ask the
+    market how it stands. `displayed` and `waiting` are as last reported, as are `sequence` and `time_ns`.
     """
 
     order_id: int
@@ -58,6 +59,7 @@ class Order(Struct, gc=False, array_like=True):
     fee_minimum_fen: int
     bound: int | None
     lots: Lots
+    plain: bool
     filled: int = 0
     traded_fen: int = 0
     fee_fen: int = 0
@@ -71,10 +73,6 @@ class Order(Struct, gc=False, array_like=True):
         """What a buy of this total must have reserved, its remainder bounded by this price."""
         open_fen = bound * (quantity - self.filled)
         return open_fen + fee_fen(self.fee_rate_ppm, self.fee_minimum_fen, self.traded_fen + open_fen) - self.fee_fen
-
-    def plain(self) -> bool:
-        """Whether the order, while it lives, rests in the book with all that is left of it shown."""
-        return self.kind == "limit" and self.display_quantity is None and self.time_in_force != "closing"
 
     def report(self, status: OrderStatus, reason: str | None, remaining: int) -> ExecutionReport:
         """The order as `sequence`, `displayed` and the given end or standing show it."""
@@ -106,13 +104,10 @@ class Order(Struct, gc=False, array_like=True):
         )
 
     def live_report(self) -> ExecutionReport:
-        """The order as it lives."""
-        status: Literal["accepted", "resting", "partly_filled"]
-        if self.filled:
-            status = "partly_filled"
-        else:
-            status = "accepted" if self.waiting else "resting"
-        return self.report(status, None, self.quantity - self.filled)
+        """The order as it lives: a fill is told before whether it rests or waits."""
+        filled = self.filled
+        standing: OrderStatus = "partly_filled" if filled else "accepted" if self.waiting else "resting"
+        return self.report(standing, None, self.quantity - filled)
 
 
 def fee_fen(rate_ppm: int, minimum_fen: int, traded_fen: int) -> int:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from settlement.civil import day_number, venue_day
+from settlement.digest import Digest
 from settlement.life import RIPEST_STAGE, green_until_ns
 from settlement.messages import (
     AnnounceLot,
@@ -56,6 +57,7 @@ class Intake:
     def __init__(self) -> None:
         self.last_lot_id = 0
         self._arrivals: dict[int, Arrival] = {}
+        self._digest: Digest[int] = Digest()
         # (green_until_ns, lot_id); an entry whose lot has left or changed its life is dropped when it comes to the top.
         self._deadlines: list[tuple[int, int]] = []
 
@@ -100,6 +102,7 @@ class Intake:
             symbol=symbol_of(command.variety, command.grade, command.warehouse, harvest_day),
             announced_ns=time_ns,
         )
+        self._digest.changed[lot.lot_id] = None
         self._arrivals[lot.lot_id] = Arrival(lot, variety.green_life_days, until_ns)
         heappush(self._deadlines, (until_ns, lot.lot_id))
         return lot
@@ -113,6 +116,7 @@ class Intake:
         if arrival is None:
             return self._absent(command.lot_id)
         lot = arrival.lot
+        self._digest.changed[lot.lot_id] = None
         if lot.status != "announced":
             return "already_weighed", "lot_id"
         net_g = command.gross_g - command.tare_g
@@ -140,6 +144,7 @@ class Intake:
         if arrival is None:
             return self._absent(command.lot_id)
         lot = arrival.lot
+        self._digest.changed[lot.lot_id] = None
         if lot.status != "weighed":
             return ("not_weighed" if lot.status == "announced" else "already_inspected"), "lot_id"
         harvest_day = day_number(lot.harvest_date)
@@ -178,6 +183,7 @@ class Intake:
             return self._absent(lot_id)
         if arrival.lot.status != "inspected":
             return "not_inspected", "lot_id"
+        self._digest.changed[lot_id] = None
         return self._arrivals.pop(lot_id)
 
     def spoil(self, time_ns: int) -> list[Lot]:
@@ -185,6 +191,7 @@ class Intake:
         spoiled = []
         while (deadline_ns := self.next_deadline_ns()) is not None and deadline_ns <= time_ns:
             _, lot_id = heappop(self._deadlines)
+            self._digest.changed[lot_id] = None
             lot = self._arrivals.pop(lot_id).lot
             spoiled.append(replace(lot, status="refused", reason="green_life_over"))
         return spoiled
@@ -211,9 +218,14 @@ class Intake:
     def arrivals(self) -> list[Arrival]:
         return list(self._arrivals.values())
 
+    def digest(self) -> tuple[int, bytes]:
+        """What stands for the lots on their way. O(what has changed since the last time)."""
+        return self.last_lot_id, self._digest.bring_up_to_date(self._arrivals.get)
+
     def restore(self, last_lot_id: int, arrivals: Iterable[Arrival]) -> None:
         self.last_lot_id = last_lot_id
         self._arrivals = {arrival.lot.lot_id: arrival for arrival in arrivals}
+        self._digest.changed.update(dict.fromkeys(self._arrivals))
         self._deadlines = [(arrival.green_until_ns, lot_id) for lot_id, arrival in self._arrivals.items()]
         heapify(self._deadlines)
 

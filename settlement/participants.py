@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from settlement.digest import Digest
 from settlement.messages import ParticipantRegistered, RegisterParticipant, Role
 
 
@@ -11,6 +12,7 @@ class Participants:
     def __init__(self) -> None:
         self._by_id: dict[int, ParticipantRegistered] = {}
         self._by_name: dict[str, int] = {}
+        self._digest: Digest[int] = Digest()
 
     def refuse(self, command: RegisterParticipant) -> tuple[str, str] | None:
         """(reason, field): `invalid_roles` (none, or one twice), then `name_taken`; None where it can be registered."""
@@ -45,6 +47,10 @@ class Participants:
             return "unknown_participant"
         return None if any(role in participant.roles for role in roles) else "wrong_role"
 
+    def digest(self) -> bytes:
+        """What stands for the register. O(who has come since the last time)."""
+        return self._digest.bring_up_to_date(self._by_id.get)
+
     def restore(self, registered: Iterable[ParticipantRegistered]) -> None:
         for participant in registered:
             self._enter(participant)
@@ -52,6 +58,7 @@ class Participants:
     def _enter(self, participant: ParticipantRegistered) -> None:
         assert participant.participant_id == len(self._by_id) + 1
         assert participant.name not in self._by_name
+        self._digest.changed[participant.participant_id] = None
         self._by_id[participant.participant_id] = participant
         self._by_name[participant.name] = participant.participant_id
 

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from settlement.digest import Digest
 from settlement.ledger import lot_asset, warehouse_account
 from settlement.messages import MAXIMUM_LOTS_PER_ORDER, Receipt, ReceiptState
 
@@ -86,6 +87,8 @@ class Receipts:
         self._of_lot: dict[int, dict[int, LiveReceipt]] = {}
         self._holdings: dict[int, dict[str, Holding]] = {}
         self._issued: dict[str, int] = {}
+        self._digest: Digest[int] = Digest()
+        self._stock_digest: Digest[int] = Digest()
         # (expires_ns, lot_id) of lots that have not expired; one that has left the warehouse is dropped at the top.
         self._expiries: list[tuple[int, int]] = []
 
@@ -170,9 +173,11 @@ class Receipts:
             return "insufficient_goods"
         if wanted or entries > MAXIMUM_LOTS_PER_ORDER:
             return "too_many_lots"
+        changed = self._digest.changed
         for receipt_id, offered in taken:
             receipt = holding.receipts[receipt_id]
             receipt.reserved_g += offered * GRAMS
+            changed[receipt_id] = None
             if receipt.weight_g - receipt.reserved_g < GRAMS:
                 _remove(holding.free, (self._stocks[receipt.lot_id].harvest_day, receipt_id))
         holding.reserved_g += kilograms * GRAMS
@@ -191,6 +196,7 @@ class Receipts:
             holding = self._holdings[receipt.participant_id][self._stocks[receipt.lot_id].symbol]
             was_free = receipt.weight_g - receipt.reserved_g >= GRAMS
             receipt.reserved_g -= freed * GRAMS
+            self._digest.changed[receipt.receipt_id] = None
             holding.reserved_g -= freed * GRAMS
             if not was_free:
                 insort(holding.free, (self._stocks[receipt.lot_id].harvest_day, receipt.receipt_id))
@@ -221,6 +227,7 @@ class Receipts:
             holding.reserved_g -= grams
             sold.reserved_g -= grams
             sold.weight_g -= grams
+            self._digest.changed[sold.receipt_id] = None
             if not sold.weight_g:
                 sold.state = "split"
                 self._issued[stock.symbol] -= 1
@@ -262,6 +269,7 @@ class Receipts:
             warehouse_account(warehouse),
         )
         self._stocks[lot_id] = stock
+        self._stock_digest.changed[lot_id] = None
         self._of_lot[lot_id] = {}
         self.last_receipt_id = receipt_id = self.last_receipt_id + 1
         receipt = LiveReceipt(receipt_id, lot_id, None, participant_id, weight_g, 0, "issued", time_ns)
@@ -283,6 +291,7 @@ class Receipts:
         holding.total_g -= receipt.weight_g
         holding.reserved_g -= receipt.weight_g
         stock.weight_g -= receipt.weight_g
+        self._stock_digest.changed[receipt.lot_id] = None
         receipt.state = "delivered"
         self._drop(receipt, stock)
         return stock
@@ -314,10 +323,19 @@ class Receipts:
         """All there is to keep, canonical: by number."""
         return self.last_receipt_id, list(self._stocks.values()), list(self._live.values())
 
+    def digest(self) -> tuple[int, bytes, bytes]:
+        """What stands for `state`. O(what has changed since the last time)."""
+        return (
+            self.last_receipt_id,
+            self._stock_digest.bring_up_to_date(self._stocks.get),
+            self._digest.bring_up_to_date(self._live.get),
+        )
+
     def restore(self, last_receipt_id: int, stocks: Iterable[Stock], live: Iterable[LiveReceipt], now_ns: int) -> None:
         """Put back what `state` gave, as it was at `now_ns`."""
         for stock in stocks:
             self._stocks[stock.lot_id] = stock
+            self._stock_digest.changed[stock.lot_id] = None
             self._of_lot[stock.lot_id] = {}
             if stock.expires_ns > now_ns:
                 self._expiries.append((stock.expires_ns, stock.lot_id))
@@ -367,6 +385,7 @@ class Receipts:
         """Enter a receipt into every index."""
         receipt_id = receipt.receipt_id
         self._live[receipt_id] = receipt
+        self._digest.changed[receipt_id] = None
         self._of_lot[receipt.lot_id][receipt_id] = receipt
         holdings = self._holdings.get(receipt.participant_id)
         if holdings is None:
@@ -388,11 +407,13 @@ class Receipts:
         """Take a receipt that is no longer live out of every index."""
         receipt_id = receipt.receipt_id
         del self._live[receipt_id]
+        self._digest.changed[receipt_id] = None
         receipts = self._of_lot[receipt.lot_id]
         del receipts[receipt_id]
         if not receipts:
             del self._of_lot[receipt.lot_id]
             del self._stocks[receipt.lot_id]
+            self._stock_digest.changed[receipt.lot_id] = None
         holdings = self._holdings[receipt.participant_id]
         holding = holdings[stock.symbol]
         del holding.receipts[receipt_id]
@@ -408,6 +429,7 @@ class Receipts:
             _remove(holding.free, (stock.harvest_day, receipt.receipt_id))
         holding.reserved_g += receipt.weight_g
         receipt.state = state
+        self._digest.changed[receipt.receipt_id] = None
         left = self._issued[stock.symbol] - 1
         if left:
             self._issued[stock.symbol] = left

@@ -31,6 +31,7 @@ def bid(rate_ppm: int, minimum_fen: int, quantity: int, bound: int) -> Order:
         minimum_fen,
         bound,
         [],
+        True,
     )
 
 
