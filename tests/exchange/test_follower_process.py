@@ -417,8 +417,7 @@ def test_it_goes_when_the_venue_is_killed(venue: Venue, url: str) -> None:
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from exchange.follower import Ear, Follower, Report
-from exchange.follower_handle import FollowerHandle\n"
+        "from exchange.follower_handle import FollowerHandle\n"
         "async def main():\n"
         f"    handle = FollowerHandle({arguments})\n"
         "    await handle.start()\n"
