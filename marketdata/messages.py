@@ -149,10 +149,11 @@ class Error(Struct, frozen=True, kw_only=True, tag_field="op", tag="error", omit
 # Data messages
 
 
-class DataMessage(Struct, frozen=True, kw_only=True):
+class DataMessage(Struct, frozen=True, kw_only=True, gc=False):
     """What all data messages have.
 
-    `previous` is the sequence of the message before it in the same stream, null on a snapshot.
+    `previous` is the sequence of the message before it in the same stream, null on a snapshot. Messages never hold
+    each other, so the garbage collector need not look for rings of them.
     """
 
     channel: Channel
@@ -163,7 +164,7 @@ class DataMessage(Struct, frozen=True, kw_only=True):
     time_ns: int
 
 
-class BookMessage(DataMessage, frozen=True, kw_only=True):
+class BookMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     """Levels best first. `checksum` is that of the best ten a side after this message (`marketdata.depth.checksum`)."""
 
     depth: int | None
@@ -183,13 +184,13 @@ class Trade(Struct, frozen=True, kw_only=True, gc=False):
     busted: bool = False
 
 
-class TradesMessage(DataMessage, frozen=True, kw_only=True):
+class TradesMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     """Trades in the order in which they happened; the snapshot is the last 50."""
 
     trades: list[Trade]
 
 
-class TickerMessage(DataMessage, frozen=True, kw_only=True):
+class TickerMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     """The market in one line; every message is complete. `bid` and `ask` are price and quantity, null where there is
     none.
 
@@ -209,34 +210,34 @@ class TickerMessage(DataMessage, frozen=True, kw_only=True):
     vwap: int | None
 
 
-class CandlesMessage(DataMessage, frozen=True, kw_only=True):
+class CandlesMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     """The candles that changed, each complete; the snapshot has all that are kept."""
 
     interval: Interval
     candles: list[CandleRow]
 
 
-class StatusMessage(DataMessage, frozen=True, kw_only=True):
+class StatusMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     """The phase the instrument is in, and why where the venue gave a reason."""
 
     phase: Phase
     reason: str | None
 
 
-class HeartbeatMessage(DataMessage, frozen=True, kw_only=True):
+class HeartbeatMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     """Each second: `[channel, symbol, last sequence]` of every stream that this connection reads."""
 
     streams: list[tuple[str, str | None, int]]
 
 
-class AccountSnapshot(DataMessage, frozen=True, kw_only=True):
+class AccountSnapshot(DataMessage, frozen=True, kw_only=True, gc=False):
     """One's own live orders and balances."""
 
     orders: list[Any]
     balances: list[Any]
 
 
-class AccountMessage(DataMessage, frozen=True, kw_only=True, omit_defaults=True):
+class AccountMessage(DataMessage, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A change of one's own: exactly one of `order`, `fill` and `balance`."""
 
     order: Any = None

@@ -49,27 +49,33 @@ def frame(payload: bytes, *, text: bool) -> bytes:
 class Packet:
     """A message with its encodings, made when a reader first wants them and kept for the others."""
 
-    __slots__ = ("_forms", "message", "sequence")
+    __slots__ = ("_framed_json", "_framed_msgpack", "_plain_json", "_plain_msgpack", "message", "sequence")
 
     def __init__(self, message: Any, sequence: int = 0) -> None:
         self.message = message
         self.sequence = sequence
-        self._forms: list[Payload | None] = [None, None, None, None]
+        self._framed_json: bytes | None = None
+        self._framed_msgpack: bytes | None = None
+        self._plain_json: str | None = None
+        self._plain_msgpack: bytes | None = None
 
     def form(self, form: Form) -> Payload:
         """Bytes, or text where the form is `PLAIN_JSON`."""
-        made = self._forms[form]
-        if made is None:
-            if form == FRAMED_JSON:
-                made = frame(_json.encode(self.message), text=True)
-            elif form == FRAMED_MSGPACK:
-                made = frame(_msgpack.encode(self.message), text=False)
-            elif form == PLAIN_JSON:
-                made = _json.encode(self.message).decode()
-            else:
-                made = _msgpack.encode(self.message)
-            self._forms[form] = made
-        return made
+        if form == FRAMED_JSON:
+            if self._framed_json is None:
+                self._framed_json = frame(_json.encode(self.message), text=True)
+            return self._framed_json
+        if form == FRAMED_MSGPACK:
+            if self._framed_msgpack is None:
+                self._framed_msgpack = frame(_msgpack.encode(self.message), text=False)
+            return self._framed_msgpack
+        if form == PLAIN_JSON:
+            if self._plain_json is None:
+                self._plain_json = _json.encode(self.message).decode()
+            return self._plain_json
+        if self._plain_msgpack is None:
+            self._plain_msgpack = _msgpack.encode(self.message)
+        return self._plain_msgpack
 
 
 Chunk = tuple[list[Payload], int]

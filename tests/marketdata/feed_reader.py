@@ -151,10 +151,10 @@ class Reader:
         """What has come since the last time, checked and applied."""
         self.feed.flush()
         parts, self.outlet.parts = self.outlet.parts, []
-        messages = [message for part in parts for message in self._decode(part)]
+        messages = [message for part in parts for message in self.decode(part)]
         for message in messages:
             if "channel" in message and "op" not in message:
-                self._apply(message)
+                self.apply(message)
         return messages
 
     def data(self, channel: str) -> list[dict[str, Any]]:
@@ -163,7 +163,7 @@ class Reader:
     def answers(self) -> list[dict[str, Any]]:
         return [message for message in self.read() if "op" in message]
 
-    def _decode(self, part: str | bytes) -> Iterable[dict[str, Any]]:
+    def decode(self, part: str | bytes) -> Iterable[dict[str, Any]]:
         if not self.framed:
             assert isinstance(part, str if self.encoding == "json" else bytes)
             payloads = [part]
@@ -176,7 +176,7 @@ class Reader:
             return [json.loads(payload) for payload in payloads]
         return [msgspec.msgpack.decode(payload) for payload in payloads if isinstance(payload, bytes)]
 
-    def _apply(self, message: dict[str, Any]) -> None:
+    def apply(self, message: dict[str, Any]) -> None:
         key = (message["channel"], message["symbol"])
         if message["kind"] == "snapshot":
             assert message["previous"] is None

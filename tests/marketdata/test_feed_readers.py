@@ -430,11 +430,11 @@ class Readers(RuleBasedStateMachine):
         self.feed.flush()
         parts, reader.outlet.parts = reader.outlet.parts, []
         trades = self.heard.setdefault(reader, [])
-        for message in (message for part in parts for message in reader._decode(part)):
+        for message in (message for part in parts for message in reader.decode(part)):
             if "op" in message:
                 assert message["op"] == "subscribed"
                 continue
-            reader._apply(message)
+            reader.apply(message)
             if message["channel"] == "trades":
                 ids = [each["trade_id"] for each in message["trades"]]
                 if message["kind"] == "snapshot":
