@@ -688,6 +688,7 @@ class Engine:
                 self._cancel(order, refusal)
                 continue
             order.bound = top
+            self._order_digest.changed[order.order_id] = None
             self._fit(order)
 
     def _advance_time(self, command: AdvanceTime) -> None:
