@@ -12,6 +12,7 @@ A receipt is split by fills alone. Lots expire as a whole: their parts have one 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -144,19 +145,19 @@ class Receipts:
         `too_many_lots`. A refusal changes nothing.
         """
         holding = self._holdings.get(participant_id, {}).get(symbol)
-        found: list[LiveReceipt] = []
-        if named is not None:
-            for receipt_id in named:
-                receipt = None if holding is None else holding.receipts.get(receipt_id)
-                if receipt is None or receipt.state != "issued":
-                    return "unknown_receipt"
-                found.append(receipt)
+        chosen: list[LiveReceipt] = []
+        for receipt_id in named or ():
+            receipt = None if holding is None else holding.receipts.get(receipt_id)
+            if receipt is None or receipt.state != "issued":
+                return "unknown_receipt"
+            chosen.append(receipt)
         if holding is None or kilograms * GRAMS > holding.total_g - holding.reserved_g:
             return "insufficient_goods"
+        found: Iterable[LiveReceipt] = chosen
         if named is None:
             receipts = holding.receipts
-            # Looked at one by one as far as needed: a holding may be long.
-            found = [receipts[receipt_id] for _, receipt_id in holding.free[: MAXIMUM_LOTS_PER_ORDER + 1]]
+            # One by one, as far as needed: a holding may be long.
+            found = (receipts[receipt_id] for _, receipt_id in islice(holding.free, MAXIMUM_LOTS_PER_ORDER + 1))
         taken: Lots = []
         wanted = kilograms
         for receipt in found:
@@ -169,7 +170,7 @@ class Receipts:
         entries = len(held) + len(taken)
         if held and taken and held[-1][0] == taken[0][0]:
             entries -= 1
-        if wanted and (named is not None or len(found) == len(holding.free)):
+        if wanted and (named is not None or len(holding.free) <= MAXIMUM_LOTS_PER_ORDER + 1):
             return "insufficient_goods"
         if wanted or entries > MAXIMUM_LOTS_PER_ORDER:
             return "too_many_lots"
