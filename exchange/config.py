@@ -50,7 +50,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def database(self) -> str:
         """The database's URL: SQLite in the data folder unless one is named."""
-        return self.database_url or f"sqlite:///{self.folder / 'exchange.sqlite'}"
+        # Imported here: SQLAlchemy takes a quarter of a second, which a usage error need not wait for.
+        from exchange.database import sqlite_url
+
+        return self.database_url or sqlite_url(self.folder / "exchange.sqlite")
 
     def venue(self) -> ConfigureVenue:
         """The part that decides money and goods, which is journaled."""
