@@ -23,6 +23,7 @@ from marketdata.messages import (
     RATES,
     Depths,
     Error,
+    Interval,
     Ping,
     Pong,
     RequestId,
@@ -330,23 +331,22 @@ class Connection:
             depth = 25 if ask.depth is UNSET else ask.depth
             if depth not in Depths:
                 return self.refuse(ask.id, "invalid_depth", "depth is 25, 100 or null, which is all", field="depth")
-        elif ask.depth is not UNSET and ask.depth is not None:
-            return self.refuse(ask.id, "invalid_depth", "depth goes with the channel book", field="depth")
+        interval: Interval | None = None
         if channel == "candles":
             if ask.interval not in INTERVALS:
                 detail = f"candles are asked with an interval: {', '.join(INTERVALS)}"
                 return self.refuse(ask.id, "invalid_interval", detail, field="interval")
-        elif ask.interval is not None:
-            return self.refuse(ask.id, "invalid_interval", "interval goes with the channel candles", field="interval")
+            interval = ask.interval
+        symbols = ask.symbols or []
         if channel in ("heartbeat", "account"):
-            if ask.symbols:
+            if symbols:
                 detail = f"the channel {channel} takes no symbols"
                 return self.refuse(ask.id, "invalid_symbols", detail, field="symbols")
             if channel == "account" and self.participant_id is None:
                 return self.refuse(ask.id, "not_signed_in", "the channel account needs a sign_in first")
-        elif not ask.symbols:
+        elif not symbols:
             return self.refuse(ask.id, "invalid_symbols", "which symbols?", field="symbols")
-        if not self._may(max(1, len(ask.symbols)), ask.id):
+        if not self._may(max(1, len(symbols)), ask.id):
             return None
         if channel == "heartbeat":
             self._acknowledge(ask, [], lane, depth, resumed=False)
@@ -359,14 +359,14 @@ class Connection:
         else:
             streams = []
             room = MAX_SUBSCRIPTIONS - len(self.subscriptions)
-            for symbol in self._symbols(ask.id, ask.symbols):
+            for symbol in self._symbols(ask.id, symbols):
                 if (channel, symbol) not in self.subscriptions:
                     room -= 1
                     if room < 0:
                         detail = f"a connection has at most {MAX_SUBSCRIPTIONS} subscriptions"
                         self.send(Error(id=ask.id, code="too_many_subscriptions", detail=detail, symbol=symbol))
                         continue
-                streams.append(self.feed.stream(channel, symbol, depth, ask.interval, lane))
+                streams.append(self.feed.stream(channel, symbol, depth, interval, lane))
         self._start(ask, streams, lane, depth)
         return None
 
@@ -411,7 +411,7 @@ class Connection:
                 resumed=resumed,
                 rate=lane,
                 depth=depth if ask.channel == "book" else UNSET,
-                interval=UNSET if ask.interval is None else ask.interval,
+                interval=ask.interval if ask.channel == "candles" and ask.interval is not None else UNSET,
             )
         )
 
@@ -442,7 +442,8 @@ class Connection:
         if channel not in CHANNELS:
             detail = f"there is no channel {_shown(channel)}: {', '.join(CHANNELS)}"
             return self.refuse(ask.id, "unknown_channel", detail, field="channel")
-        if not self._may(max(1, len(ask.symbols)), ask.id):
+        symbols = ask.symbols or []
+        if not self._may(max(1, len(symbols)), ask.id):
             return None
         stopped: list[str] = []
         any_stopped = False
@@ -452,7 +453,7 @@ class Connection:
         elif channel == "account":
             any_stopped = self._stop((channel, None))
         else:
-            for symbol in ask.symbols:
+            for symbol in symbols:
                 if isinstance(symbol, str) and self._stop((channel, symbol)):
                     stopped.append(symbol)
                 else:
@@ -461,7 +462,7 @@ class Connection:
                     self.send(Error(id=ask.id, code="not_subscribed", detail=detail, field="symbols", symbol=named))
         if stopped or any_stopped:
             self.send(Unsubscribed(id=ask.id, channel=channel, symbols=stopped))
-        elif channel in ("heartbeat", "account") or not ask.symbols:
+        elif channel in ("heartbeat", "account") or not symbols:
             self.send(Error(id=ask.id, code="not_subscribed", detail=f"there is no subscription to {channel}"))
         return None
 

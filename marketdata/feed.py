@@ -149,6 +149,11 @@ class Feed:
             if self.unsealed:
                 self.stir()
 
+    @property
+    def tells_accounts(self) -> bool:
+        """Whether some account's stream is kept: those of readers, and for a while those of readers who have left."""
+        return bool(self._accounts)
+
     def load(
         self,
         symbol: str,

@@ -74,13 +74,13 @@ RequestId = Integer | Annotated[str, Meta(max_length=64)] | None
 class Subscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="subscribe", forbid_unknown_fields=True):
     """Read a channel of some symbols from now on, or from after `resume_from`.
 
-    `depth` goes with `book` (left out: 25; null: all levels), `interval` with `candles`. `rate` asks for a slower
-    stream than the connection's own; null takes the connection's. `symbols` is a list of anything: one that is no
-    symbol costs only itself.
+    `depth` goes with `book` (left out: 25; null: all levels), `interval` with `candles`; elsewhere they mean nothing.
+    `rate` asks for a slower stream than the connection's own; null takes the connection's. `symbols` is a list of
+    anything: one that is no symbol costs only itself.
     """
 
     channel: str
-    symbols: Annotated[list[Any], Meta(max_length=1024)] = []
+    symbols: Annotated[list[Any], Meta(max_length=1024)] | None = None
     depth: int | UnsetType | None = UNSET
     interval: str | None = None
     rate: int | None = None
@@ -92,7 +92,7 @@ class Unsubscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubs
     """Stop reading. What `subscribe` takes may be repeated here; only the channel and the symbols count."""
 
     channel: str
-    symbols: Annotated[list[Any], Meta(max_length=1024)] = []
+    symbols: Annotated[list[Any], Meta(max_length=1024)] | None = None
     depth: int | None = None
     interval: str | None = None
     rate: int | None = None

@@ -50,10 +50,10 @@ def test_a_ping_is_answered_with_its_id(feed: Feed) -> None:
         ({"op": "subscribe", "channel": "book", "symbols": ["A"], "depth": 24}, "invalid_depth", "depth"),
         ({"op": "subscribe", "channel": "book", "symbols": ["A"], "depth": "25"}, "invalid_depth", "depth"),
         ({"op": "subscribe", "channel": "book", "symbols": ["A"], "depth": 25.5}, "invalid_depth", "depth"),
-        ({"op": "subscribe", "channel": "trades", "symbols": ["A"], "depth": 25}, "invalid_depth", "depth"),
+        ({"op": "subscribe", "channel": "trades", "symbols": ["A"], "depth": "25"}, "invalid_depth", "depth"),
         ({"op": "subscribe", "channel": "candles", "symbols": ["A"]}, "invalid_interval", "interval"),
         ({"op": "subscribe", "channel": "candles", "symbols": ["A"], "interval": "2m"}, "invalid_interval", "interval"),
-        ({"op": "subscribe", "channel": "book", "symbols": ["A"], "interval": "1m"}, "invalid_interval", "interval"),
+        ({"op": "subscribe", "channel": "book", "symbols": ["A"], "interval": 1}, "invalid_interval", "interval"),
         ({"op": "subscribe", "channel": "book", "symbols": ["A"], "rate": 7}, "invalid_rate", "rate"),
         (
             {"op": "subscribe", "channel": "book", "symbols": ["A"], "resume_from": -1},
@@ -141,6 +141,19 @@ def test_one_bad_symbol_never_costs_the_others(feed: Feed) -> None:
     assert [message["symbol"] for message in messages if "op" not in message] == ["A", "B"]
     feed.publish(2, NOON_NS, [on_book(1, "buy", 250, 1, symbol="B")])
     assert [message["symbol"] for message in reader.read()] == ["B"]
+
+
+def test_what_means_nothing_in_a_channel_may_be_said(feed: Feed) -> None:
+    """So that a program can send all subscriptions in one shape."""
+    reader = Reader(feed)
+    shape = {"op": "subscribe", "depth": 25, "interval": "1m", "rate": None, "resume_from": None}
+    for channel in ("book", "trades", "ticker", "candles", "status"):
+        reader.ask(channel=channel, symbols=["A"], **shape)
+    reader.ask(channel="heartbeat", symbols=None, **shape)
+    answers = {answer["channel"]: answer for answer in reader.answers()}
+    assert {answer["op"] for answer in answers.values()} == {"subscribed"}
+    assert {channel for channel, answer in answers.items() if "depth" in answer} == {"book"}
+    assert {channel for channel, answer in answers.items() if "interval" in answer} == {"candles"}
 
 
 def test_subscribing_again_replaces_the_first(feed: Feed) -> None:
