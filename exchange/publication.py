@@ -6,7 +6,14 @@ from typing import Any
 from exchange.protocol import Entry
 from marketdata.feed import Feed
 from marketdata.messages import AccountChange, MarketEvent, OrderOnBook
-from matching.messages import AuctionUncrossed, InstrumentDefined, OrderAmended, PhaseChanged, TradeExecuted
+from matching.messages import (
+    AuctionUncrossed,
+    DefineInstrument,
+    InstrumentDefined,
+    OrderAmended,
+    PhaseChanged,
+    TradeExecuted,
+)
 from settlement.messages import CASH, BalanceChanged, ExecutionReport, TradeSettled
 from settlement.queries import LIVE_ORDERS, Fill
 from web.accounts import balance_of
@@ -30,14 +37,16 @@ class Publication:
     def publish(self, entry: Entry) -> None:
         """O(events)."""
         feed, time_ns = self.feed, entry.time_ns
-        for sequence, events in enumerate(entry.events, entry.first_sequence):
-            feed.publish(sequence, time_ns, list(market_events(events)))
+        for sequence, (command, events) in enumerate(
+            zip(entry.commands, entry.events, strict=True), entry.first_sequence
+        ):
+            feed.publish(sequence, time_ns, list(market_events(command, events)))
             for event in events:
                 if isinstance(event, ExecutionReport):
                     self._keep_order(event)
                 elif isinstance(event, BalanceChanged):
                     self._balances.setdefault(event.participant_id, {})[event.asset] = event
-            if feed.connections:
+            if feed.tells_accounts:
                 for participant_id, changes in account_changes(events, sequence, time_ns).items():
                     feed.publish_account(participant_id, sequence, time_ns, changes)
 
@@ -58,8 +67,11 @@ class Publication:
             orders.pop(report.order_id, None)
 
 
-def market_events(events: Iterable[object]) -> Iterator[MarketEvent]:
-    """One command's events as the market data layer takes them, in order; people, money and receipts are left out."""
+def market_events(command: object, events: Iterable[object]) -> Iterator[MarketEvent]:
+    """One command's events as the market data layer takes them, in order; people, money and receipts are left out.
+
+    A definition is followed by the phase that it begins in, of which matching says nothing where it is the first.
+    """
     lost: set[int] = set()
     for event in events:
         if isinstance(event, ExecutionReport):
@@ -74,6 +86,8 @@ def market_events(events: Iterable[object]) -> Iterator[MarketEvent]:
                 )
         elif isinstance(event, _PUBLIC):
             yield event
+            if isinstance(event, InstrumentDefined) and isinstance(command, DefineInstrument):
+                yield PhaseChanged(symbol=event.symbol, phase=command.phase)
         elif isinstance(event, OrderAmended) and not event.priority_kept:
             lost.add(event.order_id)
 

@@ -1,0 +1,86 @@
+"""What the feed is told of a committed batch, and what nobody may miss of it."""
+
+from exchange.engine import Engine
+from exchange.protocol import Command, Entry
+from exchange.publication import Publication
+from matching.messages import DefineInstrument, Phase, SetPhase
+from settlement.messages import Deposit, RegisterParticipant
+from settlement.venue import DEFAULT_VENUE
+
+NOON_NS = 1_795_060_800_000_000_000
+SYMBOL = "BXJ-1-SX1-26W46"
+
+
+def define(phase: Phase) -> DefineInstrument:
+    return DefineInstrument(symbol=SYMBOL, phase=phase)
+
+
+class Venue:
+    """An engine and its publication, without a journal between them."""
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+        self.publication = Publication()
+        self.do(DEFAULT_VENUE)
+
+    def do(self, command: Command) -> None:
+        sequence = self.engine.sequence + 1
+        events = self.engine.execute(command, sequence, NOON_NS)
+        self.publication.publish(
+            Entry(first_sequence=sequence, time_ns=NOON_NS, commands=(command,), events=(tuple(events),))
+        )
+
+
+class Outlet:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def write(self, parts: list[str | bytes]) -> None:
+        self.said += [part for part in parts if isinstance(part, str)]
+
+    def buffered(self) -> int:
+        return 0
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+def test_an_instrument_begins_in_the_phase_of_its_definition() -> None:
+    for phase in ("closed", "auction", "continuous", "halted"):
+        venue = Venue()
+        venue.do(define(phase))
+        instrument = venue.publication.feed.instruments[SYMBOL]
+        assert instrument.phase == phase
+        assert instrument.dark is (phase == "auction")
+
+
+def test_an_instrument_that_is_defined_anew_is_in_its_new_phase() -> None:
+    venue = Venue()
+    venue.do(define("continuous"))
+    venue.do(SetPhase(symbol=SYMBOL, phase="closed"))
+    venue.do(define("auction"))
+    assert venue.publication.feed.instruments[SYMBOL].phase == "auction"
+
+
+def test_what_happens_to_an_account_while_nobody_is_connected_is_there_when_its_reader_comes_back() -> None:
+    venue = Venue()
+    venue.do(RegisterParticipant(name="trader", display_name="Trader", roles=("trader",)))
+    feed = venue.publication.feed
+    participant_id = 1
+    reader = feed.connect(Outlet())
+    reader.sign_in(participant_id)
+    reader.receive('{"op":"subscribe","channel":"account"}')
+    feed.flush()
+    seen = feed.sequence
+    reader.disconnected()
+    assert not feed.connections
+
+    venue.do(Deposit(participant_id=participant_id, amount_fen=5_000, reference="1"))
+    outlet = Outlet()
+    again = feed.connect(outlet)
+    again.sign_in(participant_id)
+    again.receive(f'{{"op":"subscribe","channel":"account","resume_from":{seen}}}')
+    feed.flush()
+    answer, balance = outlet.said
+    assert '"resumed":true' in answer
+    assert '"total":5000' in balance
