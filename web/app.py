@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import LitestarException, NotFoundException
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from marketdata.feed import Feed
@@ -24,7 +24,7 @@ from web.bodies import MAXIMUM_BODY, JsonBody
 from web.context import SECURITY, Services, known_parameters, signed_in
 from web.desk import Desk
 from web.edge import API, Edge
-from web.errors import answer_problem
+from web.errors import Problem, answer_problem, logger
 from web.metrics import Metrics
 from web.order_entry import OrderEntry
 from web.pages import Terminal
@@ -33,6 +33,13 @@ from web.sessions import Sessions
 from web.settings import WebSettings
 
 DEFAULTS = WebSettings()
+
+
+async def _log_broken_socket(error: Exception, scope: Scope) -> None:
+    """Litestar closes a WebSocket whose handler fails and says nothing; a bug in HTTP is logged with its answer."""
+    kind: str = scope["type"]
+    if kind == "websocket" and not isinstance(error, (LitestarException, Problem)):
+        logger.error("a reader of /feed broke the web layer", exc_info=error)
 
 
 class WebApplication(Litestar):
@@ -110,6 +117,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
                 "order_entry": OrderEntry(web.desk, web.sessions),
             }
         ),
+        after_exception=[_log_broken_socket],
         on_shutdown=[web.sessions.close],
         logging_config=None,
         debug=False,

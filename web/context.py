@@ -10,6 +10,7 @@ from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
 from settlement.messages import Role
+from web.bodies import Body, decode
 from web.desk import Desk
 from web.errors import Fault, InvalidRequest, parameter_names
 from web.metrics import Metrics
@@ -75,6 +76,17 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
     unknown = [name for name in connection.query_params if name not in known]
     if unknown:
         raise InvalidRequest(*(Fault(name[:64], "unknown parameter") for name in unknown[:20]))
+
+
+async def without_fields(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard of writes that say everything by their address: no body, or an empty object. Raises `InvalidRequest`."""
+    body = await Request[Any, Any, State](connection.scope, connection.receive).body()
+    if body:
+        decode(Nothing, body)
+
+
+class Nothing(Body, frozen=True):
+    """A body without fields."""
 
 
 @functools.cache

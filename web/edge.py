@@ -42,7 +42,7 @@ SECURITY_HEADERS = (
     (b"permissions-policy", b"camera=(self), geolocation=(), microphone=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
-"""On every answer. Inline style attributes are what the charts need; scripts and style sheets come as files alone."""
+"""On every page. Inline style attributes are what the charts need; scripts and style sheets come as files alone."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -137,7 +137,13 @@ class _Answer:
         await self._send(message)
 
 
-_PRIVATE = (*SECURITY_HEADERS, (b"cache-control", b"no-store"))
+_PRIVATE = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+"""On the API's answers, which are data: nothing may run in them, nothing keep them."""
 _JSON = ((b"content-type", b"application/json"),)
 _PROBLEM = ((b"content-type", PROBLEM_JSON.encode()),)
 
@@ -148,7 +154,7 @@ def _refusal(scope: Any, path: str) -> Problem | None:
         return None
     for name, value in scope["headers"]:
         if name == b"content-length":
-            if len(value) > 7 or int(value) > MAXIMUM_BODY:
+            if not value.isdigit() or len(value) > 7 or int(value) > MAXIMUM_BODY:
                 return Problem(413, "body_too_large", f"a body has at most {MAXIMUM_BODY} bytes")
         elif name == b"content-type":
             if value != b"application/json" and not _is_json(value):

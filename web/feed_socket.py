@@ -7,6 +7,7 @@ HTTP, so none are taken here.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from litestar import WebSocket, websocket
@@ -18,7 +19,7 @@ from marketdata.wire import SUBPROTOCOLS, Payload
 from web.context import services
 from web.errors import Problem
 from web.origins import is_own
-from web.sessions import bearer_token, cookie_token
+from web.sessions import Caller, bearer_token, cookie_token
 
 Lane = Literal["desk", "phone"]
 LANES: dict[Lane, int] = {"desk": 10, "phone": 4}
@@ -44,14 +45,14 @@ async def feed_socket(socket: Socket, lane: Annotated[Lane, QueryParameter()] = 
     if len(feed.connections) >= MAXIMUM_CONNECTIONS:
         await socket.close(TRY_LATER, "too many readers")
         return
-    participant_id = await _participant_of(socket)
+    caller = await _caller_of(socket)
     offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",")]
     protocol = next((name for name in offered if name in SUBPROTOCOLS), None)
     await socket.accept(subprotocols=protocol)
     web.metrics.connections.inc()
-    outlet = _Outlet(socket)
+    outlet = _Outlet(socket, lambda: caller is None or web.sessions.is_alive(caller.session))
     connection = feed.connect(outlet, encoding=SUBPROTOCOLS.get(protocol or "", "json"), lane=LANES[lane])
-    connection.sign_in(participant_id)
+    connection.sign_in(None if caller is None else caller.participant_id)
     try:
         await outlet.carry(connection)
     finally:
@@ -61,7 +62,7 @@ async def feed_socket(socket: Socket, lane: Annotated[Lane, QueryParameter()] = 
             await ending
 
 
-async def _participant_of(socket: Socket) -> int | None:
+async def _caller_of(socket: Socket) -> Caller | None:
     """Who the cookie (or a bearer token) says it is; a session that has ended reads as nobody."""
     token = None
     for name, value in socket.scope["headers"]:
@@ -72,17 +73,17 @@ async def _participant_of(socket: Socket) -> int | None:
     if token is None:
         return None
     try:
-        caller = await services(socket).sessions.caller_of_token(token)
+        return await services(socket).sessions.caller_of_token(token)
     except Problem:
         return None
-    return caller.participant_id
 
 
 class _Outlet:
     """What leaves, one message after the other; what waits is counted, so that the feed knows a slow reader."""
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket, is_alive: Callable[[], bool]) -> None:
         self._socket = socket
+        self._is_alive = is_alive
         self._parts: deque[Payload] = deque()
         self._bytes = 0
         self._stirred = asyncio.Event()
@@ -136,6 +137,9 @@ class _Outlet:
         while True:
             await self._stirred.wait()
             self._stirred.clear()
+            if not self._is_alive():
+                # Signed out on this device or another: the account falls silent, the market goes on.
+                connection.sign_in(None)
             while self._parts:
                 part = self._parts.popleft()
                 message: Any = {"type": "websocket.send", "text" if isinstance(part, str) else "bytes": part}

@@ -10,7 +10,7 @@ from msgspec import Meta
 from settlement import queries
 from settlement.messages import OrderDelivery, Receipt, ReceiptChanged, RequestRefused
 from web.bodies import Cursor, Limit, MinSequence
-from web.context import SignedIn, gateway_of
+from web.context import SignedIn, gateway_of, without_fields
 from web.errors import Forbidden, NotFound, Refused, problems
 from web.growers import WarehouseFilter, sees_all
 from web.ports import Gateway, Outcome
@@ -93,7 +93,8 @@ async def read_receipt(request: SignedIn, receipt_id: FromPath[int], min_sequenc
     tags=["receipts"],
     summary="Order delivery",
     status_code=200,
-    responses=problems(401, 403, 404, 409),
+    guards=[without_fields],
+    responses=problems(401, 403, 404, 409, 413, 415),
 )
 async def order_delivery(request: SignedIn, receipt_id: FromPath[int]) -> ReceiptView:
     """The holder asks for the goods of the whole receipt, which can then no longer be sold."""

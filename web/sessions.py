@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from settlement.messages import ParticipantRegistered, Role
 from web import tables
-from web.errors import Forbidden, Problem, Unauthenticated
+from web.errors import Forbidden, Problem, Unauthenticated, Unavailable
 from web.origins import is_cross_site, is_own
 from web.passwords import Passwords
 from web.ports import Gateway
@@ -25,6 +25,8 @@ from web.settings import WebSettings
 from web.throttle import Throttle
 
 COOKIE = "banana_session"
+MAXIMUM_SIGNING_IN = 64
+"""People who wait for the answer to their password at a time: it costs threads that others need too."""
 MAXIMUM_KEPT = 20_000
 """Sessions kept in memory at most; the others are read from the database when they speak."""
 MAXIMUM_PER_PARTICIPANT = 100
@@ -75,6 +77,7 @@ class Sessions:
         self._settings = settings
         self._now_ns = now_ns
         self._kept: dict[bytes, Session] = {}
+        self._signing_in = 0
         # One name from one address, and one address with many names.
         self._by_name = Throttle(settings.failed_sign_ins, settings.failed_sign_in_window_s)
         self._by_address = Throttle(settings.failed_sign_ins * 10, settings.failed_sign_in_window_s)
@@ -83,6 +86,15 @@ class Sessions:
         """A new session's token and its caller. Raises `Problem` `invalid_credentials`, `too_many_attempts` or
         `busy`.
         """
+        if self._signing_in >= MAXIMUM_SIGNING_IN:
+            raise Unavailable("busy", "too many people sign in at once")
+        self._signing_in += 1
+        try:
+            return await self._sign_in(name, password, address, user_agent)
+        finally:
+            self._signing_in -= 1
+
+    async def _sign_in(self, name: str, password: str, address: str, user_agent: str | None) -> tuple[str, Caller]:
         key = (name, address)
         if wait_s := max(self._by_name.wait_s(key), self._by_address.wait_s(address)):
             raise Problem(429, "too_many_attempts", f"try again in {wait_s} s", headers={"retry-after": str(wait_s)})

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from settlement.messages import Grade, InspectLot, IssueReceipt, LoadOut, WeighLot
 from web.bodies import Body, Natural, PositiveInteger, Text
-from web.context import SignedIn, gateway_of, in_role
+from web.context import SignedIn, gateway_of, in_role, without_fields
 from web.errors import NotFound, problems
 from web.growers import LotView, changed_lot
 from web.receipts import ReceiptView, changed_receipt
@@ -89,8 +89,8 @@ async def inspect_lot(request: SignedIn, lot_id: FromPath[int], data: JSONBody[I
     "/lots/{lot_id:int}/receipt",
     tags=["warehouse"],
     summary="Issue the receipt",
-    guards=[works_here],
-    responses=problems(401, 403, 404, 409),
+    guards=[works_here, without_fields],
+    responses=problems(401, 403, 404, 409, 413, 415),
 )
 async def issue_receipt(request: SignedIn, lot_id: FromPath[int]) -> ReceiptView:
     """The new receipt: title to the lot's net weight, held by its grower."""
@@ -105,8 +105,8 @@ async def issue_receipt(request: SignedIn, lot_id: FromPath[int]) -> ReceiptView
     tags=["warehouse"],
     summary="Load out",
     status_code=200,
-    guards=[works_here],
-    responses=problems(401, 403, 404, 409),
+    guards=[works_here, without_fields],
+    responses=problems(401, 403, 404, 409, 413, 415),
 )
 async def load_out(request: SignedIn, receipt_id: FromPath[int]) -> ReceiptView:
     """The goods of a receipt whose delivery was ordered leave with its holder: the receipt ends."""

@@ -89,6 +89,19 @@ async def test_nobody_reads_the_market_and_no_account(office: Office, port: int)
             assert (await ask(socket, op="subscribe", id=2, channel="status", symbols=[SYMBOL]))["op"] == "subscribed"
 
 
+async def test_signing_out_silences_the_account(office: Office, port: int) -> None:
+    token = await office.token("trader")
+    headers = {"cookie": f"banana_session={token}"}
+    async with connect(f"ws://127.0.0.1:{port}/feed", additional_headers=headers) as socket:
+        await ask(socket, op="subscribe", id=1, channel="account")
+        await hear(socket)
+        await office.anyone.delete("/api/v1/sessions/current", headers={"authorization": f"Bearer {token}"})
+        assert (await ask(socket, op="ping", id=2))["op"] == "pong"
+        trader = await office.as_("trader")
+        await post(trader, "orders", buy("a", 10, 240), 201)
+        assert (await ask(socket, op="subscribe", id=3, channel="account"))["code"] == "not_signed_in"
+
+
 @pytest.mark.parametrize("origin", ["http://evil", "null", "http://127.0.0.1", "http://127.0.0.1:1"])
 async def test_pages_of_other_sites_are_refused(office: Office, port: int, origin: str) -> None:
     headers = await cookie(office, "trader")

@@ -116,6 +116,18 @@ async def test_what_the_rules_refuse_names_rule_and_field(office: Office) -> Non
             problem(answer, 404, "unknown_lot")
 
 
+async def test_writes_that_need_no_body_take_no_fields(office: Office) -> None:
+    receipt_id = await office.stock(100)
+    grower, warehouse = await office.as_("grower"), await office.as_("warehouse")
+    for client, path in (
+        (warehouse, "lots/1/receipt"),
+        (grower, f"receipts/{receipt_id}/delivery"),
+        (warehouse, f"receipts/{receipt_id}/load-out"),
+    ):
+        problem(await client.post(f"/api/v1/{path}", json={"weight_g": 1}), 400, "invalid_request", "weight_g")
+    assert (await get(grower, f"receipts/{receipt_id}"))["state"] == "issued"
+
+
 async def test_roles(office: Office) -> None:
     trader, grower = await office.as_("trader"), await office.as_("grower")
     problem(await trader.post("/api/v1/lots", json=new_lot(100)), 403, "forbidden")

@@ -129,7 +129,9 @@ async def test_every_answer_carries_the_headers(office: Office) -> None:
         await trader.post("/api/v1/orders", content=b"x" * 2_000_000),
     ):
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "default-src 'self'" in answer.headers["content-security-policy"]
         assert answer.headers["referrer-policy"] == "same-origin"
+        policy = answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy
+        assert policy.startswith("default-src 'none'" if "/api/" in str(answer.url) else "default-src 'self'")
         if "/api/" in str(answer.url):
             assert answer.headers["cache-control"] == "no-store"

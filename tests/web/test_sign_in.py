@@ -13,8 +13,7 @@ from settlement.messages import RegisterParticipant
 from tests.web.office import CHEAP, PASSWORD, TRADER, Office, buy, get, problem
 from web import tables
 from web.errors import Unauthenticated
-from web.passwords import MAXIMUM_WAITING
-from web.sessions import MAXIMUM_PER_PARTICIPANT, Sessions
+from web.sessions import MAXIMUM_PER_PARTICIPANT, MAXIMUM_SIGNING_IN, Sessions
 from web.settings import HOUR_NS
 from web.throttle import MAXIMUM_KEYS, Throttle
 
@@ -118,7 +117,7 @@ async def test_a_throttle_forgets_in_time_and_under_pressure() -> None:
 
 async def test_a_flood_of_sign_ins_is_turned_away_and_nobody_else_waits(office: Office) -> None:
     async with asyncio.TaskGroup() as flood:
-        asked = [flood.create_task(sign_in(office.anyone, f"name-{n}", "x")) for n in range(MAXIMUM_WAITING + 60)]
+        asked = [flood.create_task(sign_in(office.anyone, f"name-{n}", "x")) for n in range(MAXIMUM_SIGNING_IN + 60)]
         order = flood.create_task(get(office.anyone, "instruments"))
     assert order.result()["items"] == []
     answers = [each.result() for each in asked]
