@@ -253,7 +253,6 @@ class Market:
         queue.leave(order)
         order.quantity = total
         order.remaining = remaining
-        order.hidden = 0
         order.price = price
         self._stamp += 1
         order.stamp = self._stamp

@@ -118,6 +118,47 @@ def test_the_reference_is_the_last_trade_before_the_definitions_price() -> None:
     """)
 
 
+def test_a_reference_between_two_ticks_of_a_new_definition_favours_the_lower() -> None:
+    story = Story()
+    story.sell(1, 5, 101)
+    story.buy(2, 5, 101)
+    story.phase("closed")
+    story.apply(DefineInstrument(SYMBOL, tick_size=2, phase="auction"))
+    story.buy(3, 5, 106)
+    story.sell(4, 5, 96)
+    story.phase("continuous")
+    story.tells("""
+        trade 1: 2 buys 5 of 1 at 101
+        phase closed
+        defined
+        phase auction
+        trade 2: 3 buys 5 of 4 at 100 in the auction
+        uncrossed 5 at 100, surplus 0
+        phase continuous
+    """)
+
+
+def test_a_reference_that_a_new_definition_rules_out_is_no_price_for_market_orders_alone() -> None:
+    story = Story()
+    story.sell(1, 5, 101)
+    story.buy(2, 5, 101)
+    story.phase("closed")
+    story.apply(DefineInstrument(SYMBOL, reference_price=90, band=5, phase="auction"))
+    story.buy(3, 5)
+    story.sell(4, 5)
+    story.phase("continuous")
+    story.tells("""
+        trade 1: 2 buys 5 of 1 at 101
+        phase closed
+        defined
+        phase auction
+        uncrossed 0 at None, surplus 0
+        cancelled 3: 5, no_liquidity
+        cancelled 4: 5, no_liquidity
+        phase continuous
+    """)
+
+
 # Rule 8: the fills
 
 

@@ -194,6 +194,18 @@ def test_an_amended_post_only_order_is_rejected_rather_than_trade_and_nothing_ch
     """)
 
 
+def test_an_amend_that_ends_a_post_only_order_cannot_make_it_trade() -> None:
+    story = Story()
+    story.sell(1, 10, 102)
+    story.buy(2, 15, 100, post_only=True)
+    story.sell(3, 5, 100)
+    story.amend(2, price=102, quantity=5)
+    story.tells("""
+        trade 1: 2 buys 5 of 3 at 100
+        cancelled 2: 10, amended_below_filled
+    """)
+
+
 def test_less_of_an_iceberg_comes_from_what_it_hides() -> None:
     story = Story()
     story.buy(1, 30, 100, display_quantity=10)
