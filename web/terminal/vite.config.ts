@@ -4,13 +4,14 @@ import { dirname, join } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { chineseOnly } from './fonts.ts';
 
 const root = import.meta.dirname;
 
 export default defineConfig({
   root,
   base: '/',
-  plugins: [woff2Only(), svelte(), apiReader()],
+  plugins: [chineseFont(), svelte(), apiReader()],
   build: {
     outDir: '../static/terminal',
     emptyOutDir: true,
@@ -24,14 +25,14 @@ export default defineConfig({
   test: { include: ['tests/**/*.test.ts'], environment: 'node' },
 });
 
-/** The font package names a .woff beside every .woff2; no browser that runs this program wants one. */
-function woff2Only(): Plugin {
+/** See fonts.ts: Chinese characters alone, in the one format that every browser reads. */
+function chineseFont(): Plugin {
   return {
-    name: 'woff2-only',
+    name: 'chinese-font',
     enforce: 'pre',
     transform(code, id) {
       if (!id.includes('@fontsource') || !id.includes('.css')) return null;
-      return { code: code.replace(/,\s*url\([^)]*\.woff\)\s*format\(['"]woff['"]\)/g, ''), map: null };
+      return { code: chineseOnly(code), map: null };
     },
   };
 }

@@ -54,6 +54,8 @@ export interface Socket {
 
 export interface FeedSettings {
   open: () => Socket;
+  /** Messages of market data a second at most, in each stream; null leaves it to the server. */
+  rate?: 4 | 10 | null;
   onConnection?: (connection: Connection) => void;
   /** The venue's time, from any message that carries it. */
   onTime?: (timeNs: number) => void;
@@ -289,6 +291,7 @@ export class FeedClient {
       channel: first.channel,
       symbols: symbolsOf(streams),
       ...first.options,
+      ...(this.#settings.rate && first.symbol !== null ? { rate: this.#settings.rate } : {}),
       resume_from: resumeFrom,
     });
   }

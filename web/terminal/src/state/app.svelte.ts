@@ -2,7 +2,7 @@ import { Api, ApiError } from '../lib/api.ts';
 import { FeedClient, type Connection, type Socket } from '../lib/feed.ts';
 import { parseRoute, screensOf, type Route, type Screen } from '../lib/route.ts';
 import type { Me, Participant, Venue } from '../lib/types.ts';
-import { explained } from './prefs.svelte.ts';
+import { explained, remember, remembered } from './prefs.svelte.ts';
 
 export interface Notice {
   id: number;
@@ -10,6 +10,7 @@ export interface Notice {
   text: string;
 }
 
+const SIGNED_IN = 'banana.signed_in';
 const NOTICE_MS = 6_000;
 const MOST_NOTICES = 3;
 
@@ -38,6 +39,8 @@ class App {
   constructor() {
     this.feed = new FeedClient({
       open: openFeed,
+      // Phones are told four times a second, which is as much as their batteries should bear.
+      rate: matchMedia('(max-width: 720px)').matches ? 4 : null,
       onConnection: (connection) => (this.connection = connection),
       onTime: (timeNs) => this.#hearTime(timeNs),
     });
@@ -70,7 +73,8 @@ class App {
     });
     setInterval(() => (this.now = Date.now()), 1_000);
     void this.loadVenue();
-    void this.#whoAmI();
+    if (mayBeSignedIn()) void this.#whoAmI();
+    else this.known = true;
   }
 
   go(path: string): void {
@@ -116,13 +120,15 @@ class App {
     try {
       this.#enter(await this.api.get<Me>('/me'));
     } catch (error) {
-      if (!(error instanceof ApiError && error.status === 401)) this.complain(error);
+      if (error instanceof ApiError && error.status === 401) remember(SIGNED_IN, false);
+      else this.complain(error);
     }
     this.known = true;
   }
 
   #enter(me: Me): void {
     this.api.csrfToken = me.csrf_token;
+    remember(SIGNED_IN, true);
     this.me = me;
     this.known = true;
     this.feed.start();
@@ -132,6 +138,7 @@ class App {
 
   #leave(): void {
     this.feed.stop();
+    remember(SIGNED_IN, false);
     this.api.csrfToken = null;
     this.me = null;
     this.settle('/');
@@ -171,9 +178,16 @@ export function codeOf(error: unknown): string {
   return 'internal';
 }
 
+/**
+ * The session's cookie cannot be seen from here. A note that there was one spares everybody else a refused request; where the
+ * browser keeps no notes, it is asked for.
+ */
+function mayBeSignedIn(): boolean {
+  const note = remembered(SIGNED_IN);
+  return note === true || (note === null && !remember(SIGNED_IN, false));
+}
+
 function openFeed(): Socket {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  // Phones are read to four times a second, which is as much as their batteries should bear.
-  const lane = matchMedia('(max-width: 720px)').matches ? '?lane=phone' : '';
-  return new WebSocket(`${scheme}://${location.host}/feed${lane}`, 'banana.feed.v1+json') as Socket;
+  return new WebSocket(`${scheme}://${location.host}/feed`, 'banana.feed.v1+json') as Socket;
 }

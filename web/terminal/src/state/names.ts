@@ -36,6 +36,18 @@ export function placeName(symbol: string): string {
   return `${warehouseName(parts.warehouse)} · ${t('week', { year: parts.year, week: parts.week })}`;
 }
 
+/** `遂溪一号库 · 45周`, where there is little room: green life is weeks, so the year goes without saying. */
+export function shortPlaceName(symbol: string): string {
+  const parts = parseSymbol(symbol);
+  return parts === null ? '' : `${warehouseName(parts.warehouse)} · ${t('week.short', { week: parts.week })}`;
+}
+
+/** `SX1 47周`, beside the goods' name in a table's cell. */
+export function tinyPlaceName(symbol: string): string {
+  const parts = parseSymbol(symbol);
+  return parts === null ? symbol : `${parts.warehouse} ${t('week.short', { week: parts.week })}`;
+}
+
 /** The town as the form offers it; the lot keeps the Chinese name. */
 export function townName(town: string): string {
   if (prefs.language === 'zh-CN') return town;

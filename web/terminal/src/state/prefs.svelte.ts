@@ -87,11 +87,12 @@ export function reason(code: string | null): string {
 }
 
 /** A browser may refuse to keep anything (private windows); then nothing is remembered, and nothing else changes. */
-export function remember(place: string, value: unknown): void {
+export function remember(place: string, value: unknown): boolean {
   try {
     localStorage.setItem(place, JSON.stringify(value));
+    return true;
   } catch {
-    return;
+    return false;
   }
 }
 
