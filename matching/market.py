@@ -215,18 +215,30 @@ class Market:
             return [CancelRejected(order_id, "unknown_order")]
         queue = order.queue
         assert queue is not None
-        previous, following = order.previous, order.next
-        if previous is None or following is None or self._owned is not None or order.terms.expires_ns is not None:
-            self._withdraw(order)
-        else:
-            # From the middle of a queue, spelled out to spare the calls: neither the queue's ends nor a price change.
-            previous.next = following
-            following.previous = previous
-            hidden = order.hidden
-            queue.quantity -= order.remaining - hidden
-            queue.hidden -= hidden
+        if self._owned is None and order.terms.expires_ns is None:
+            # `_withdraw`, spelled out to spare its calls.
+            previous = order.previous
+            following = order.next
+            if previous is None:
+                queue.head = following
+            else:
+                previous.next = following
+            if following is None:
+                queue.tail = previous
+            else:
+                following.previous = previous
+            remaining = order.remaining
+            if order.hidden:
+                queue.hidden -= order.hidden
+                queue.quantity -= remaining - order.hidden
+            else:
+                queue.quantity -= remaining
             queue.count -= 1
+            if queue.head is None and queue.ladder is not None:
+                queue.ladder.drop(queue)
             del self._orders[order_id]
+            return [OrderCancelled(order_id, remaining, "requested")]
+        self._withdraw(order)
         return [OrderCancelled(order_id, order.remaining, "requested")]
 
     def _amend(self, command: AmendOrder) -> list[Event]:
