@@ -16,6 +16,7 @@ from exchange.follower_handle import FollowerHandle
 from exchange.projector import cursor
 from exchange.protocol import Command
 from exchange.sequencer import Sequencer
+from marketdata.feed import Feed
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
 from settlement.symbols import parse_symbol
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
@@ -35,9 +36,16 @@ class VenueGateway:
     """`web.ports.Gateway` over the venue's parts. Reads of live state follow `settled()`; see there."""
 
     def __init__(
-        self, sequencer: Sequencer, engine: Engine, follower: FollowerHandle, database: Database, readers: Database
+        self,
+        sequencer: Sequencer,
+        engine: Engine,
+        feed: Feed,
+        follower: FollowerHandle,
+        database: Database,
+        readers: Database,
     ) -> None:
         self._sequencer = sequencer
+        self._feed = feed
         self._engine = engine
         self._follower = follower
         self._database = database
@@ -136,7 +144,8 @@ class VenueGateway:
         view = market.instrument(symbol)
         if view is None:
             return None
-        shown = view.phase != "auction"  # an auction's book is not shown while it collects, here as on the feed
+        # What an auction collects is not shown until it has uncrossed: here as on the feed, also while it is halted.
+        shown = not self._feed.instruments[symbol].dark
         return BookView(
             symbol=symbol,
             sequence=self.sequence,
