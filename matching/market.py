@@ -37,7 +37,7 @@ from matching.messages import (
     TradeExecuted,
 )
 from matching.order import BOOK, CLOSING, MARKET, STOPS, Order, new_order
-from matching.views import InstrumentView, OrderView
+from matching.views import InstrumentView, OrderView, view_of
 
 Level = tuple[int, int, int]
 """(price, displayed quantity, number of orders)."""
@@ -718,16 +718,16 @@ class Market:
     def order(self, order_id: int) -> OrderView | None:
         """A live order, or None if there is none of that id. O(1)."""
         order = self._orders.get(order_id)
-        return None if order is None else _view(order)
+        return None if order is None else view_of(order)
 
     def orders(self) -> Iterator[OrderView]:
         """All live orders, ascending order_id. O(orders log orders)."""
         for order_id in sorted(self._orders):
-            yield _view(self._orders[order_id])
+            yield view_of(self._orders[order_id])
 
     def orders_of(self, participant_id: int) -> list[OrderView]:
         """A participant's live orders, ascending order_id. O(his orders), but O(all orders) the first time."""
-        return [_view(order) for order in sorted(self._owned_by(participant_id), key=_by_id)]
+        return [view_of(order) for order in sorted(self._owned_by(participant_id), key=_by_id)]
 
     def symbols(self) -> list[str]:
         """In the order of definition."""
@@ -776,7 +776,7 @@ class Market:
         instrument = self._instruments.get(symbol)
         if instrument is not None:
             for order in instrument.ladder(side == "buy").orders():
-                yield _view(order)
+                yield view_of(order)
 
     def indicative(self, symbol: str) -> tuple[int | None, int, int]:
         """(price, quantity, surplus) of an uncross now; price None and zeros if nothing crosses. O(levels).
@@ -799,7 +799,7 @@ class Market:
                 definition=instrument.definition,
                 phase=instrument.phase,
                 last_price=instrument.last_price,
-                orders=[_state(order) for order in instrument.orders()],
+                orders=[states.state_of(order) for order in instrument.orders()],
             )
             for instrument in self._instruments.values()
         ]
@@ -905,45 +905,3 @@ def _collar(instrument: Instrument) -> tuple[int, int]:
 
 def _by_id(order: Order) -> int:
     return order.order_id
-
-
-def _view(order: Order) -> OrderView:
-    terms = order.terms
-    queue = order.queue
-    assert queue is not None
-    resting = queue.kind == BOOK
-    return OrderView(
-        order_id=order.order_id,
-        participant_id=order.participant_id,
-        symbol=terms.symbol,
-        side=terms.side,
-        kind=terms.kind,
-        price=order.price,
-        stop_price=terms.stop_price,
-        time_in_force=terms.time_in_force,
-        expires_ns=terms.expires_ns,
-        post_only=terms.post_only,
-        display_quantity=order.display or None,
-        quantity=order.quantity,
-        filled=order.quantity - order.remaining,
-        remaining=order.remaining,
-        displayed=order.remaining - order.hidden if resting else 0,
-        state="resting" if resting else "waiting",
-    )
-
-
-def _state(order: Order) -> states.OrderState:
-    queue = order.queue
-    assert queue is not None
-    return states.OrderState(
-        queue.kind,
-        order.order_id,
-        order.participant_id,
-        order.terms,
-        order.price,
-        order.quantity,
-        order.remaining,
-        order.hidden,
-        order.display,
-        order.stamp,
-    )

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct, msgpack
 
 from matching.messages import DefineInstrument, Phase, PlaceOrder
+from matching.order import Order
 
 VERSION: Final = 1
 
@@ -53,3 +54,21 @@ def decode(data: bytes) -> MarketState:
     if state.version != VERSION:
         raise ValueError(f"market state version {state.version}, this release reads {VERSION}")
     return state
+
+
+def state_of(order: Order) -> OrderState:
+    """The live order as it is kept. O(1)."""
+    queue = order.queue
+    assert queue is not None
+    return OrderState(
+        queue.kind,
+        order.order_id,
+        order.participant_id,
+        order.terms,
+        order.price,
+        order.quantity,
+        order.remaining,
+        order.hidden,
+        order.display,
+        order.stamp,
+    )

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from matching.messages import Kind, Phase, Side, TimeInForce
+from matching.order import BOOK, Order
 
 
 class OrderView(Struct, frozen=True, gc=False):
@@ -47,3 +48,29 @@ class InstrumentView(Struct, frozen=True, gc=False):
     protection: int | None
     cancel_on_halt: bool
     last_price: int | None
+
+
+def view_of(order: Order) -> OrderView:
+    """The live order as it is now. O(1)."""
+    terms = order.terms
+    queue = order.queue
+    assert queue is not None
+    resting = queue.kind == BOOK
+    return OrderView(
+        order_id=order.order_id,
+        participant_id=order.participant_id,
+        symbol=terms.symbol,
+        side=terms.side,
+        kind=terms.kind,
+        price=order.price,
+        stop_price=terms.stop_price,
+        time_in_force=terms.time_in_force,
+        expires_ns=terms.expires_ns,
+        post_only=terms.post_only,
+        display_quantity=order.display or None,
+        quantity=order.quantity,
+        filled=order.quantity - order.remaining,
+        remaining=order.remaining,
+        displayed=order.remaining - order.hidden if resting else 0,
+        state="resting" if resting else "waiting",
+    )
