@@ -314,6 +314,7 @@ export const en: Record<keyof typeof zh, string> = {
   'timeline.offered': 'On offer',
   'timeline.sold': 'Sold',
   'timeline.paid': 'Paid',
+  'timeline.partly_sold': 'Partly sold',
   'timeline.refused': 'Refused',
   'timeline.net': 'net {weight} kg',
   'timeline.grade': '{grade} · colour stage {stage}',

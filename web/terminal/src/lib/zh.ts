@@ -312,6 +312,7 @@ export const zh = {
   'timeline.offered': '挂卖中',
   'timeline.sold': '已售出',
   'timeline.paid': '已到账',
+  'timeline.partly_sold': '部分售出',
   'timeline.refused': '未通过',
   'timeline.net': '净重 {weight} 公斤',
   'timeline.grade': '{grade} · 熟度 {stage}',
