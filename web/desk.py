@@ -37,13 +37,17 @@ class NewOrder(Body, frozen=True):
     """
 
     client_order_id: Annotated[
-        ShortText, Meta(description="Your name for the order: sent again, it is not placed again.")
+        ShortText,
+        Meta(description="Your name for the order: sent again, it is not placed again.", examples=["desk-1-000042"]),
     ]
-    symbol: ShortText
+    symbol: Annotated[ShortText, Meta(examples=["BXJ-1-SX1-26W47"])]
     side: Side
-    quantity: Annotated[Integer, Meta(description="Kilograms.")]
+    quantity: Annotated[Integer, Meta(description="Kilograms.", examples=[500])]
     kind: Kind = "limit"
-    price: Annotated[Integer, Meta(description="Fen per kilogram; with `limit` and `stop_limit` only.")] | None = None
+    price: (
+        Annotated[Integer, Meta(description="Fen per kilogram; with `limit` and `stop_limit` only.", examples=[265])]
+        | None
+    ) = None
     stop_price: Annotated[Integer, Meta(description="Fen per kilogram; with `stop` and `stop_limit` only.")] | None = (
         None
     )

@@ -23,10 +23,12 @@ class NewLot(Body, frozen=True):
     variety: Annotated[ShortText, Meta(description="A code of `/venue`.", examples=["BXJ"])]
     grade: Annotated[Grade, Meta(description="Extra, I or II.")]
     warehouse: Annotated[ShortText, Meta(description="A code of `/venue`.", examples=["SX1"])]
-    harvest_date: Annotated[CivilDate, Meta(description="The day it was cut; its ISO week is part of the symbol.")]
-    cartons: PositiveInteger
-    weight_g: Annotated[PositiveInteger, Meta(description="Declared weight in grams.")]
-    town: Text
+    harvest_date: Annotated[
+        CivilDate, Meta(description="The day it was cut; its ISO week is part of the symbol.", examples=["2026-11-20"])
+    ]
+    cartons: Annotated[PositiveInteger, Meta(examples=[50])]
+    weight_g: Annotated[PositiveInteger, Meta(description="Declared weight in grams.", examples=[675_000])]
+    town: Annotated[Text, Meta(examples=["北坡镇"])]
     village: Text
     certificate_number: Annotated[Text, Meta(description="Of the compliance certificate (承诺达标合格证).")] | None = (
         None

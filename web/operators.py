@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 from litestar import get, post
 from litestar.params import JSONBody
 from msgspec import Meta
+from sqlalchemy.exc import IntegrityError
 
 from matching.messages import CommandRejected, DefineInstrument, InstrumentDefined, Phase, PhaseChanged, SetPhase
 from settlement.messages import (
@@ -245,9 +246,13 @@ async def admit(gateway: Gateway, sessions: Sessions, new: NewParticipant) -> Pa
         taken = await gateway.own_records(lambda connection: has_credentials(connection, registered.participant_id))
         if taken or registered.roles != tuple(new.roles):
             raise
-    await gateway.own_records(
-        lambda connection: set_credentials(connection, registered.participant_id, registered.name, password_hash)
-    )
+    try:
+        await gateway.own_records(
+            lambda connection: set_credentials(connection, registered.participant_id, registered.name, password_hash)
+        )
+    except IntegrityError:
+        # The same request, sent twice at once: the other one was first.
+        raise Refused("name_taken", field="name") from None
     return _participant(registered, outcome.sequence)
 
 

@@ -20,9 +20,9 @@ works_here = in_role("warehouse")
 class Weighing(Body, frozen=True):
     """What the scale says; net is gross less tare."""
 
-    gross_g: PositiveInteger
-    tare_g: Natural
-    scale_id: Text
+    gross_g: Annotated[PositiveInteger, Meta(examples=[701_500])]
+    tare_g: Annotated[Natural, Meta(examples=[26_500])]
+    scale_id: Annotated[Text, Meta(description="Which scale it was.", examples=["SX1-2"])]
 
 
 class Inspection(Body, frozen=True):

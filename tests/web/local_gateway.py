@@ -146,7 +146,14 @@ class LocalGateway:
 
     def _roof(self) -> VenueGateway:
         nothing: Any = None
-        return VenueGateway(self, self.engine, nothing, nothing, nothing)  # type: ignore[arg-type]
+        return VenueGateway(
+            sequencer=self,  # type: ignore[arg-type]
+            engine=self.engine,
+            feed=self.feed,
+            follower=nothing,
+            database=nothing,
+            readers=nothing,
+        )
 
     def live_order(self, order_id: int) -> ExecutionReport | None:
         return self.engine.live_order(order_id)

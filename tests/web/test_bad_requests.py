@@ -285,6 +285,34 @@ async def test_no_bytes_whatever_break_anything(office: Office, write: tuple[str
     await _never_broken(office, method, path, content)
 
 
+READS = [
+    *("venue", "instruments", f"instruments/{SYMBOL}", f"instruments/{SYMBOL}/book", f"instruments/{SYMBOL}/trades"),
+    *(f"instruments/{SYMBOL}/candles", "me", "balances", "ledger", "orders", "orders/1", "fills", "lots", "lots/1"),
+    *("receipts", "receipts/1", "orders/by-client-id/a", "operator/participants"),
+]
+parameters = st.sampled_from(
+    [
+        *("limit", "cursor", "status", "state", "symbol", "side", "order_id", "participant_id", "asset", "depth"),
+        *("interval", "from_ns", "to_ns", "warehouse", "all", "lane"),
+    ]
+)
+parameter_values = st.sampled_from(
+    ["", "0", "1", "-1", "1000", "9" * 19, "9" * 30, "all", "ended", "live", "1-buy", "true", "1m", SYMBOL, "CNY"]
+) | st.text(max_size=10)
+
+
+@given(st.sampled_from(READS), st.lists(st.tuples(parameters, parameter_values), max_size=3))
+@settings(one_venue, max_examples=300)
+async def test_no_question_whatever_breaks_anything(office: Office, path: str, query: list[tuple[str, str]]) -> None:
+    if not office.gateway.receipts(GROWER):
+        await office.stock(100)
+    client = await office.as_("operator" if path.startswith("operator/") else "grower")
+    answer = await client.get(f"/api/v1/{path}", params=query)
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        problem(answer, answer.status_code, answer.json()["code"])
+
+
 async def _never_broken(office: Office, method: str, path: str, content: bytes) -> None:
     if not office.gateway.receipts(GROWER):
         await office.stock(100)

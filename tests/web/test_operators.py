@@ -1,5 +1,8 @@
 """An empty venue is opened and run through `/operator`."""
 
+import pytest
+from sqlalchemy.exc import IntegrityError
+
 from tests.web.local_gateway import MONDAY_NS
 from tests.web.office import PASSWORD, SYMBOL, TRADER, Office, get, post, problem
 from web.sessions import has_credentials
@@ -35,6 +38,19 @@ async def test_what_a_crash_left_half_done_is_finished_by_asking_again(office: O
     assert again["participant_id"] == 7
     assert await office.gateway.own_records(lambda connection: has_credentials(connection, 7))
     problem(await operator.post("/api/v1/operator/participants", json=NEW), 409, "name_taken", "name")
+
+
+async def test_the_same_registration_sent_twice_at_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = await office.as_("operator")
+    await post(operator, "operator/participants", NEW, 201)
+    # The second one looks for the first one's credentials a moment before they are there.
+    monkeypatch.setattr("web.operators.has_credentials", lambda connection, participant_id: False)
+    monkeypatch.setattr("web.operators.set_credentials", _taken)
+    problem(await operator.post("/api/v1/operator/participants", json=NEW), 409, "name_taken", "name")
+
+
+def _taken(*_: object) -> None:
+    raise IntegrityError("insert", {}, Exception("unique"))
 
 
 async def test_participants_that_are_none(office: Office) -> None:
