@@ -3,9 +3,9 @@
     request ─► edge ─┬─► lane: POST /orders, PATCH and DELETE /orders/{id} ─┐
                      └─► Litestar: everything else ─────────────────────────┴─► answer, with the headers of every answer
 
-Litestar's own dispatch costs about 60 µs of the machine's time a request, twice what the HTTP server itself needs; an
-order's way in is measured, so its three verbs are answered here, by the same sessions, decoder and desk that
-Litestar's handlers call.
+By Litestar's dispatch an order costs the server 247 µs, by the lane 96 (measured: uvicorn with httptools, the engine
+behind it, no journal). So the three verbs are answered here, by the same sessions, decoder and desk that Litestar's
+handlers call.
 """
 
 import time
@@ -22,6 +22,9 @@ from web.errors import PROBLEM_JSON, Problem, problem_of
 API = "/api/v1/"
 ORDERS = "/api/v1/orders"
 ORDER = "/api/v1/orders/{order_id}"
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""Counted by name; whatever else clients invent is one series."""
 
 DRAINED = 16 * MAXIMUM_BODY
 """Of a body that is too large so much is read and thrown away, so that the client hears why instead of a broken
@@ -60,7 +63,7 @@ class Edge:
         if path.startswith(ORDERS) and not scope["query_string"]:
             if method == "POST" and len(path) == len(ORDERS):
                 return await self._order(scope, receive, send, "POST", ORDERS, 0, started)
-            tail = path[len(ORDERS) + 1 :]
+            tail = path.removeprefix(f"{ORDERS}/")
             if method in ("PATCH", "DELETE") and tail.isascii() and tail.isdigit() and len(tail) <= 16:
                 return await self._order(scope, receive, send, method, ORDER, int(tail), started)
         answer = _Answer(send, private=path.startswith(API), bodiless=method == "HEAD")
@@ -73,7 +76,8 @@ class Edge:
             if problem.status == 413:
                 await _drain(receive)
             await _answer_problem(answer.send, problem)
-        self._web.metrics.request(method, _route(scope, path), answer.status, time.perf_counter() - started)
+        counted = method if method in METHODS else "other"
+        self._web.metrics.request(counted, _route(scope, path), answer.status, time.perf_counter() - started)
         return None
 
     async def _order(

@@ -42,6 +42,7 @@ async def test_metrics_count_by_template_and_reason(office: Office) -> None:
     for number in range(3):
         await office.anyone.get(f"/api/v1/nothing/{number}")
         await office.anyone.get(f"/some/page/{number}")
+        await office.anyone.request(f"PEEL{number}", "/api/v1/orders")
     answer = await office.anyone.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
@@ -50,6 +51,7 @@ async def test_metrics_count_by_template_and_reason(office: Office) -> None:
         'http_requests_total{method="POST",route="/api/v1/orders",status="400"} 1.0',
         'http_requests_total{method="GET",route="/api/v1/instruments/{symbol}/book",status="200"} 1.0',
         'http_requests_total{method="GET",route="unrouted",status="404"} 3.0',
+        'http_requests_total{method="other",route="unrouted",status="405"} 3.0',
         'orders_total{reason="",status="resting"} 1.0',
         'orders_total{reason="invalid_quantity",status="rejected"} 1.0',
         f"venue_sequence {float(office.gateway.sequence)}",

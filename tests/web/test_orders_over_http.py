@@ -124,6 +124,15 @@ async def test_a_filled_order_cannot_be_cancelled(office: Office) -> None:
     assert "filled" in details["detail"]
 
 
+async def test_an_address_that_only_looks_like_an_order(office: Office) -> None:
+    await office.stock(100)
+    trader = await office.as_("trader")
+    order_id = (await post(trader, "orders", buy("a", 50), 201))["order_id"]
+    for path in (f"ordersX{order_id}", f"orders{order_id}", f"orders//{order_id}/x", f"orders/{order_id}x"):
+        problem(await trader.delete(f"/api/v1/{path}"), 404, "not_found")
+    assert (await get(trader, f"orders/{order_id}"))["status"] == "resting"
+
+
 async def test_cancel_all(office: Office) -> None:
     await office.stock(100)
     trader = await office.as_("trader")
