@@ -43,7 +43,7 @@ async def list_orders(
     status: Annotated[
         Literal["live", "ended", "all"],
         QueryParameter(description="`live` is true of the engine's sequence, the others of the database's."),
-    ] = "live",
+    ] = "all",
     symbol: SymbolFilter = None,
     limit: Limit = 100,
     cursor: Cursor = None,
