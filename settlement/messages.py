@@ -355,6 +355,9 @@ class ExecutionReport(Message, frozen=True, kw_only=False, tag="execution_report
 
     Live orders show what they show in the book as `displayed` kilograms (0 for waiting and for ended ones). The HTTP
     order is this report less `participant_id` and `displayed`.
+
+    `remaining` is what still lives: 0 once the order has ended. `lots` are the kilograms of receipts that a live sell
+    holds, in the order of delivery.
     """
 
     order_id: int
