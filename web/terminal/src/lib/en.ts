@@ -219,7 +219,7 @@ export const en: Record<keyof typeof zh, string> = {
   'orders.confirm_cancel_all': 'Cancel all {count} orders?',
 
   'status.accepted': 'Waiting',
-  'status.resting': 'In the book',
+  'status.resting': 'Resting',
   'status.partly_filled': 'Partly filled',
   'status.filled': 'Filled',
   'status.cancelled': 'Cancelled',
