@@ -75,26 +75,23 @@ def serve(settings: Settings) -> int:
     return run_venue(settings)
 
 
-def run_venue(settings: Settings, beside: Beside | None = None) -> int:
-    """Open the premises, run the venue in them, and print the `ready` line when it serves. Raises `SetupError`."""
+def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = False) -> int:
+    """Open the premises, run the venue in them, and print the `ready` line when it serves. Raises `SetupError`.
+
+    `demo` tells the terminal that accounts and password are public, so that it may offer them.
+    """
     _log_to_stderr(settings.log_level)
     publication = Publication()
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]
         opened = stack.enter_context(premises(settings, on_entry=publication.publish, progress=_tell_progress))
-        return uvloop.run(_run(opened, publication, sockets[0], sockets[1], beside))
+        return uvloop.run(_run(_venue(opened, publication, sockets[0], sockets[1], demo), beside))
 
 
-async def _run(
-    opened: Premises,
-    publication: Publication,
-    web_socket: socket.socket,
-    feed_socket: socket.socket,
-    beside: Beside | None,
-) -> int:
+async def _run(opening: contextlib.AbstractAsyncContextManager["Venue"], beside: Beside | None) -> int:
     loop = asyncio.get_running_loop()
     ready, stop = asyncio.Event(), asyncio.Event()
-    serving = loop.create_task(_serve(_venue(opened, publication, web_socket, feed_socket), beside, ready, stop))
+    serving = loop.create_task(_serve(opening, beside, ready, stop))
 
     def end() -> None:
         # Before the ready line something long may be under way; after it there is only the wait for this.
@@ -127,7 +124,7 @@ async def _serve(
 
 @contextlib.asynccontextmanager
 async def _venue(
-    opened: Premises, publication: Publication, web_socket: socket.socket, feed_socket: socket.socket
+    opened: Premises, publication: Publication, web_socket: socket.socket, feed_socket: socket.socket, demo: bool
 ) -> AsyncIterator[Venue]:
     settings, feed = opened.settings, publication.feed
     sequencer = Sequencer(opened.engine, opened.journal, opened.clock)
@@ -137,7 +134,7 @@ async def _venue(
     database, readers = connect(settings.database), connect(settings.database, read_only=True)
     gateway = VenueGateway(sequencer, opened.engine, feed, follower, database, readers)
     sequencer.on_committed += [publication.publish, lambda _: follower.wake()]
-    web_settings = WebSettings(origins=settings.origins, maximum_lag=settings.maximum_lag)
+    web_settings = WebSettings(origins=settings.origins, maximum_lag=settings.maximum_lag, demo=demo)
     app = create_app(gateway, feed, web_settings)
     pump = Pump(feed, lambda: sequencer.time_ns)
     feed_server = FeedServer(feed, origins=settings.origins, order_entry=app.state["order_entry"])

@@ -23,6 +23,7 @@ from settlement.messages import (
     LotStatus,
     ParticipantRegistered,
     Receipt,
+    ReceiptState,
 )
 
 T = TypeVar("T")
@@ -250,7 +251,7 @@ def receipts(
     connection: Connection,
     participant_id: int | None,
     *,
-    state: Literal["live", "all"] = "all",
+    state: Literal["live", "all"] | ReceiptState = "all",
     warehouse: str | None = None,
     symbol: str | None = None,
     lot_id: int | None = None,
@@ -267,6 +268,8 @@ def receipts(
         query = query.where(table.c.participant_id == participant_id)
     if state == "live":
         query = query.where(table.c.state.not_in(ENDED_RECEIPTS))
+    elif state != "all":
+        query = query.where(table.c.state == state)
     if warehouse is not None:
         query = query.where(table.c.warehouse == tables.storable(warehouse))
     if symbol is not None:

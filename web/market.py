@@ -39,6 +39,7 @@ class Venue(Answer, frozen=True):
     varieties: tuple[Variety, ...]
     towns: Annotated[tuple[Town, ...], Meta(description="Proposals for a lot's town.")]
     clock: Clock
+    demo: Annotated[bool, Meta(description="Whether this is the demonstration, whose accounts are public.")]
     sequence: int
 
 
@@ -93,6 +94,7 @@ async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue
         varieties=rules.varieties,
         towns=services(request).settings.towns,
         clock=clock_of(gateway),
+        demo=services(request).settings.demo,
         sequence=sequence,
     )
 

@@ -31,10 +31,10 @@ class ReceiptView(Receipt, frozen=True, kw_only=True):
 async def list_receipts(
     request: SignedIn,
     which: Annotated[
-        Literal["live", "all"],
+        Literal["live", "all", "issued", "split", "expired", "delivery_ordered", "delivered"],
         QueryParameter(
             name="state",
-            description="`live` is what still stands for goods; `all` split and delivered ones too.",
+            description="`live` is what still stands for goods; `all` split and delivered ones too; or one state.",
         ),
     ] = "live",
     all_holders: Annotated[

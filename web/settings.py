@@ -17,6 +17,8 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     """Origins (`https://host[:port]`) beside the venue's own whose pages may write by cookie and open the feed."""
     maximum_lag: int = 100_000
     """Commands that the database may be behind before `/readyz` says no."""
+    demo: bool = False
+    """Whether this is the demonstration, whose accounts and password are public."""
     version: str = "0.1.0"
     towns: tuple[Town, ...] = TOWNS
     static: Path = STATIC

@@ -21,7 +21,7 @@ def demonstrate(settings: Settings) -> int:
         raise SetupError(f"the demonstration has public passwords and binds to loopback only, not to {settings.host}")
     if not is_founded(settings):
         ensure_operator(settings, OPERATOR.name, PASSWORD, OPERATOR.display_name)
-    return run_venue(settings, beside=_trade)
+    return run_venue(settings, beside=_trade, demo=True)
 
 
 @contextlib.asynccontextmanager

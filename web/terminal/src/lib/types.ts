@@ -146,6 +146,8 @@ export interface Lot {
   receipt_id: number | null;
 }
 
+export type ReceiptState = 'issued' | 'split' | 'expired' | 'delivery_ordered' | 'delivered';
+
 export interface Receipt {
   receipt_id: number;
   lot_id: number;
@@ -156,7 +158,7 @@ export interface Receipt {
   weight_g: number;
   reserved_g: number;
   available_g?: number;
-  state: 'issued' | 'split' | 'expired' | 'delivery_ordered' | 'delivered';
+  state: ReceiptState;
   harvest_date: string;
   issued_ns: number;
   expires_ns: number;
