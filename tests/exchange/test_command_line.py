@@ -123,6 +123,28 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
 
 
+def test_what_clients_break_or_leave_unfinished_is_not_logged_as_an_exception(tmp_path: Path) -> None:
+    with serving(tmp_path) as venue:
+        port = int(venue.address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as broken:
+            broken.sendall(
+                b"GET /feed HTTP/1.1\r\nHost: venue\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            )
+            answered = broken.recv(4096)
+            assert b" 101 " in answered
+            broken.sendall(b"\x81\x82\0\0\0\0\xff\xfe")  # a text frame that is no UTF-8
+            assert broken.recv(4096).startswith(b"\x88")  # a close frame
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as unfinished:
+            unfinished.sendall(
+                b"POST /api/v1/sessions HTTP/1.1\r\nHost: venue\r\nContent-Type: application/json\r\n"
+                b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"
+            )
+            assert b" 100 " in unfinished.recv(4096)  # the body is being waited for
+            assert venue.stop() == 0
+    assert "Traceback" not in "".join(venue.errors)
+
+
 def test_replay_prints_the_state(tmp_path: Path) -> None:
     assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
     first, second = exchange("replay", "--data", tmp_path), exchange("replay", "--data", tmp_path)
