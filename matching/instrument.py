@@ -7,7 +7,8 @@ from matching.book import Ladder
 from matching.messages import MAX_INTEGER, MAX_TIME_NS, AmendOrder, DefineInstrument, Phase, PlaceOrder
 from matching.order import BOOK, CLOSING, MARKET, STOPS, Order, Queue
 
-MODES: Final = ("continuous", "call_auction")
+BOOK_MODES: Final = ("continuous", "call_auction")
+MODES: Final = (*BOOK_MODES, "listing", "one_way_auction", "negotiated")
 SIDES: Final = ("buy", "sell")
 KINDS: Final = ("limit", "market", "stop", "stop_limit")
 TIMES_IN_FORCE: Final = ("gtc", "day", "gtd", "ioc", "fok", "opening", "closing")
@@ -25,6 +26,8 @@ class Instrument:
     buy_stops, sell_stops      by stop price, the next to trigger first
     market_buys, market_sells  wait for an uncross
     closing                    both sides, for the uncross into `closed`
+
+    In the modes without a book all of these stay empty: what is offered there stands on the market's board.
     """
 
     __slots__ = (
@@ -36,6 +39,7 @@ class Instrument:
         "collar",
         "definition",
         "floor",
+        "has_book",
         "last_price",
         "lot_size",
         "market_buys",
@@ -70,6 +74,7 @@ class Instrument:
     def define(self, definition: DefineInstrument) -> None:
         """Take over the definition's rules; phase, last price and orders stay as they are."""
         self.definition = definition
+        self.has_book = definition.mode in BOOK_MODES
         tick = definition.tick_size
         self.tick_size = tick
         self.lot_size = definition.lot_size
@@ -84,7 +89,7 @@ class Instrument:
 
     def enter(self, phase: Phase) -> None:
         self.phase: Phase = phase
-        self.open = phase == "continuous"
+        self.open = phase == "continuous" and self.has_book
 
     def reference(self) -> int | None:
         """The last trade price, else the definition's reference price, else none."""
@@ -114,6 +119,8 @@ class Instrument:
         time_in_force = command.time_in_force
         side = command.side
         if not self.open:
+            if not self.has_book:
+                return "wrong_mode"
             if self.phase != "auction" or time_in_force == "ioc" or time_in_force == "fok":
                 return "wrong_phase"
         elif time_in_force == "opening":
@@ -160,14 +167,14 @@ class Instrument:
         if kind not in KINDS or (kind != "market" and self.definition.mode == "call_auction"):
             return "invalid_kind"
         if kind == "stop_limit":
-            if not self._on_tick(command.price):
+            if not self.on_tick(command.price):
                 return "invalid_price"
         elif command.price is not None:
             return "invalid_price"
         if kind == "market":
             if command.stop_price is not None:
                 return "invalid_stop_price"
-        elif not self._on_tick(command.stop_price):
+        elif not self.on_tick(command.stop_price):
             return "invalid_stop_price"
         return None
 
@@ -189,10 +196,10 @@ class Instrument:
         """Display quantity, minimum quantity and post_only, in the order of the command's fields."""
         may_rest = command.price is not None and command.time_in_force not in ("ioc", "fok")
         display = command.display_quantity
-        if display is not None and not (may_rest and self._on_lot(display, command.quantity)):
+        if display is not None and not (may_rest and self.on_lot(display, command.quantity)):
             return "invalid_display_quantity"
         minimum = command.minimum_quantity
-        if minimum is not None and not (command.time_in_force == "ioc" and self._on_lot(minimum, command.quantity)):
+        if minimum is not None and not (command.time_in_force == "ioc" and self.on_lot(minimum, command.quantity)):
             return "invalid_minimum_quantity"
         if command.post_only and not may_rest:
             return "invalid_post_only"
@@ -203,15 +210,15 @@ class Instrument:
         if self.phase != "continuous" and self.phase != "auction":
             return "wrong_phase"
         quantity = order.quantity if command.quantity is None else command.quantity
-        if command.quantity is not None and not self._on_lot(quantity, MAX_INTEGER):
+        if command.quantity is not None and not self.on_lot(quantity, MAX_INTEGER):
             return "invalid_quantity"
         price = command.price
-        if price is not None and (order.price is None or not self._on_tick(price)):
+        if price is not None and (order.price is None or not self.on_tick(price)):
             return "invalid_price"
         display = command.display_quantity
         if display is not None:
             may_rest = order.price is not None and order.terms.time_in_force not in ("ioc", "fok")
-            if not may_rest or not self._on_lot(display, quantity):
+            if not may_rest or not self.on_lot(display, quantity):
                 return "invalid_display_quantity"
         if price is None or price == order.price:
             return None
@@ -227,23 +234,36 @@ class Instrument:
     def refuse_phase(self, phase: Phase) -> str | None:
         if phase not in PHASES:
             return "invalid_phase"
-        if phase == "continuous" and self.definition.mode == "call_auction":
+        if not fits_mode(phase, self.definition.mode):
             return "wrong_mode"
         return "wrong_phase" if phase == self.phase else None
 
     def misfits(self, order: Order) -> bool:
         """Whether a live order does not fit the definition: off tick, off lot, outside the band, wrong for the mode."""
+        if not self.has_book:
+            return True
         terms = order.terms
         queue = order.queue
         assert queue is not None
         lot = self.lot_size
-        if order.price is not None and (order.price % self.tick_size or not self.floor <= order.price <= self.ceiling):
+        if order.price is not None and (order.price % self.tick_size or not self.in_band(order.price)):
             return True
         if queue.kind == STOPS and (queue.price % self.tick_size or self.definition.mode == "call_auction"):
             return True
         if terms.time_in_force == "opening" and self.definition.mode == "call_auction":
             return True
         return bool(order.quantity % lot or order.remaining % lot or order.display % lot)
+
+    # What its definition says of a price and a quantity
+
+    def on_tick(self, price: int | None) -> bool:
+        return price is not None and 0 < price <= MAX_INTEGER and not price % self.tick_size
+
+    def on_lot(self, quantity: int, at_most: int) -> bool:
+        return 0 < quantity <= at_most and not quantity % self.lot_size
+
+    def in_band(self, price: int) -> bool:
+        return self.floor <= price <= self.ceiling
 
     def crosses(self, buy: bool, price: int) -> bool:
         """Whether a limit at this price would meet a resting order. O(1)."""
@@ -253,7 +273,9 @@ class Instrument:
 
     def audit(self) -> None:
         """Assert every invariant of the queues; for tests. O(orders)."""
-        assert self.open == (self.phase == "continuous")
+        assert self.open == (self.phase == "continuous" and self.has_book)
+        assert fits_mode(self.phase, self.definition.mode)
+        assert self.has_book or not any(True for _ in self.orders())
         for ladder in (self.bids, self.asks, self.buy_stops, self.sell_stops):
             ladder.audit()
         for queue in (self.market_buys, self.market_sells, self.closing):
@@ -279,11 +301,12 @@ class Instrument:
                 assert self.buy_stops.best is None or self.buy_stops.best.price > last
                 assert self.sell_stops.best is None or self.sell_stops.best.price < last
 
-    def _on_tick(self, price: int | None) -> bool:
-        return price is not None and 0 < price <= MAX_INTEGER and not price % self.tick_size
 
-    def _on_lot(self, quantity: int, at_most: int) -> bool:
-        return 0 < quantity <= at_most and not quantity % self.lot_size
+def fits_mode(phase: str, mode: str) -> bool:
+    """Whether the mode has this phase. `continuous` is "open for business" where there is no book."""
+    if phase == "continuous":
+        return mode != "call_auction"
+    return phase != "auction" or mode in BOOK_MODES
 
 
 def refuse_definition(definition: DefineInstrument, current: Instrument | None) -> str | None:
@@ -298,7 +321,7 @@ def refuse_definition(definition: DefineInstrument, current: Instrument | None) 
         return "invalid_lot_size"
     if definition.mode not in MODES:
         return "invalid_mode"
-    if definition.phase not in PHASES or (definition.mode == "call_auction" and definition.phase == "continuous"):
+    if definition.phase not in PHASES or not fits_mode(definition.phase, definition.mode):
         return "invalid_phase"
     reference = definition.reference_price
     if reference is not None and (not 0 < reference <= MAX_INTEGER or reference % definition.tick_size):

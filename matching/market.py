@@ -1,12 +1,13 @@
-"""The market: all instruments and their live orders, changed by commands alone."""
+"""The market: all instruments, their live orders and what else is offered, changed by commands alone."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sortedcontainers import SortedDict
 
-from matching import auction
+from matching import auction, listing, negotiated, one_way_auction
 from matching import snapshot as states
+from matching.board import Board, Offer
 from matching.book import Ladder
 from matching.instrument import PLAIN_INTEGER, SIDES, Instrument, refuse_definition
 from matching.messages import (
@@ -14,6 +15,7 @@ from matching.messages import (
     AdvanceTime,
     AmendOrder,
     AmendRejected,
+    AuctionCommand,
     AuctionUncrossed,
     CancelOrder,
     CancelRejected,
@@ -22,6 +24,7 @@ from matching.messages import (
     DefineInstrument,
     Event,
     InstrumentDefined,
+    ListingCommand,
     MassCancel,
     OrderAccepted,
     OrderAmended,
@@ -30,6 +33,7 @@ from matching.messages import (
     Phase,
     PhaseChanged,
     PlaceOrder,
+    ReportCommand,
     SelfTradePrevented,
     SetPhase,
     Side,
@@ -37,7 +41,19 @@ from matching.messages import (
     TradeExecuted,
 )
 from matching.order import BOOK, CLOSING, MARKET, STOPS, Order, new_order
-from matching.views import InstrumentView, OrderView, view_of
+from matching.views import (
+    AuctionView,
+    CounterView,
+    InstrumentView,
+    ListingView,
+    OrderView,
+    ReportView,
+    auction_view,
+    counter_view,
+    listing_view,
+    report_view,
+    view_of,
+)
 
 Level = tuple[int, int, int]
 """(price, displayed quantity, number of orders)."""
@@ -62,6 +78,9 @@ class Market:
         self._deadlines: SortedDict[int, dict[int, Order]] = SortedDict()
         # Orders by participant: built when someone first asks, kept from then on. Most tapes never ask.
         self._owned: dict[int, dict[int, Order]] | None = None
+        self._board = Board(self._instruments, self._orders, self._trade)
+        # What is live on the board, by id: looked at for every order, so kept within reach.
+        self._offers = self._board.live
 
     # Commands
 
@@ -83,6 +102,17 @@ class Market:
             return self._advance_time(command)
         if isinstance(command, SetPhase):
             return self._set_phase(command)
+        if isinstance(command, ListingCommand):
+            reason = listing.refuse(command, self._board, self.now_ns)
+            return listing.run(command, self._board) if reason is None else [listing.rejection(command, reason)]
+        if isinstance(command, AuctionCommand):
+            reason = one_way_auction.refuse(command, self._board, self.now_ns)
+            if reason is not None:
+                return [one_way_auction.rejection(command, reason)]
+            return one_way_auction.run(command, self._board, self.now_ns)
+        if isinstance(command, ReportCommand):
+            reason = negotiated.refuse(command, self._board, self.now_ns)
+            return negotiated.run(command, self._board) if reason is None else [negotiated.rejection(command, reason)]
         assert isinstance(command, DefineInstrument), f"{kind.__name__} is no command"
         return self._define(command)
 
@@ -92,7 +122,7 @@ class Market:
             instrument = self._instruments.get(command.symbol)
             if instrument is None:
                 return "unknown_symbol"
-            if command.order_id in self._orders:
+            if command.order_id in self._orders or command.order_id in self._offers:
                 return "duplicate_order_id"
             return instrument.refuse_place(command, self.now_ns)
         if isinstance(command, CancelOrder | AmendOrder):
@@ -110,6 +140,12 @@ class Market:
             return None if command.side in ("buy", "sell", None) else "invalid_side"
         if isinstance(command, AdvanceTime):
             return None if self.now_ns <= command.time_ns <= MAX_TIME_NS else "invalid_time_ns"
+        if isinstance(command, ListingCommand):
+            return listing.refuse(command, self._board, self.now_ns)
+        if isinstance(command, AuctionCommand):
+            return one_way_auction.refuse(command, self._board, self.now_ns)
+        if isinstance(command, ReportCommand):
+            return negotiated.refuse(command, self._board, self.now_ns)
         instrument = self._instruments.get(command.symbol)
         return "unknown_symbol" if instrument is None else instrument.refuse_phase(command.phase)
 
@@ -119,7 +155,7 @@ class Market:
         if instrument is None:
             return [OrderRejected(order_id, "unknown_symbol")]
         orders = self._orders
-        if order_id in orders:
+        if order_id in orders or (self._offers and order_id in self._offers):
             return [OrderRejected(order_id, "duplicate_order_id")]
         price = command.price
         quantity = command.quantity
@@ -289,7 +325,23 @@ class Market:
             if (symbol is None or order.terms.symbol == symbol) and (side is None or order.terms.side == side)
         )
         events: list[Event] = []
-        self._cancel_all(chosen, "mass_cancel", events)
+        offers = [
+            offer
+            for offer in self._board.owned(command.participant_id)
+            if (symbol is None or offer.instrument.symbol == symbol)
+            and (side is None or offer.side == side)
+            and offer.withdrawable()
+        ]
+        if not offers:
+            self._cancel_all(chosen, "mass_cancel", events)
+            return events
+        mine: list[tuple[int, Order | Offer]] = [(offer.id, offer) for offer in offers]
+        mine.extend((order.order_id, order) for order in chosen)
+        for _, found in sorted(mine, key=_first):
+            if isinstance(found, Order):
+                self._cancel_all([found], "mass_cancel", events)
+            else:
+                self._board.close_all([found], "mass_cancel", events)
         return events
 
     def _advance_time(self, command: AdvanceTime) -> list[Event]:
@@ -304,6 +356,7 @@ class Market:
             expired.extend(orders.values())
         events: list[Event] = []
         self._cancel_all(expired, "expired", events)
+        self._board.fall_due(command.time_ns, events)
         return events
 
     def _set_phase(self, command: SetPhase) -> list[Event]:
@@ -315,7 +368,7 @@ class Market:
         return events
 
     def _define(self, command: DefineInstrument) -> list[Event]:
-        """Define; live orders that a new definition would refuse are cancelled (`redefined`)."""
+        """Define; live orders and offers that a new definition would refuse are cancelled (`redefined`)."""
         reason = self.check(command)
         if reason is not None:
             return [CommandRejected("define_instrument", command.symbol, reason)]
@@ -326,6 +379,8 @@ class Market:
             return events
         instrument.define(command)
         self._cancel_all([order for order in instrument.orders() if instrument.misfits(order)], "redefined", events)
+        offers = self._board.of_symbol(Offer, command.symbol)
+        self._board.close_all([offer for offer in offers if offer.misfits()], "redefined", events)
         if command.phase != instrument.phase:
             self._enter_phase(instrument, command.phase, events)
         return events
@@ -604,8 +659,11 @@ class Market:
         elif phase == "closed":
             days = [order for order in instrument.orders() if order.terms.time_in_force == "day"]
             self._cancel_all(days, "expired", events)
+            offers = self._board.of_symbol(Offer, instrument.symbol)
+            self._board.close_all([offer for offer in offers if offer.ends_with_day()], "closed", events)
         elif phase == "halted" and instrument.definition.cancel_on_halt:
             self._cancel_all(list(instrument.orders()), "halted", events)
+            self._board.close_all(self._board.of_symbol(Offer, instrument.symbol), "halted", events)
 
     def _uncross(
         self, instrument: Instrument, phase: Phase, buyers: list[Order], sellers: list[Order], events: list[Event]
@@ -653,6 +711,16 @@ class Market:
             if order.display:
                 order.hidden = max(0, order.remaining - order.display)
             instrument.ladder(order.buy).join(order, order.price)
+
+    # Modes without a book
+
+    def _trade(
+        self, instrument: Instrument, price: int, quantity: int, buy_id: int, sell_id: int, aggressor: Side | None
+    ) -> TradeExecuted:
+        """Number a trade that was made on the board."""
+        self._trade_id += 1
+        instrument.last_price = price
+        return TradeExecuted(self._trade_id, instrument.symbol, price, quantity, buy_id, sell_id, aggressor)
 
     # Indices
 
@@ -786,9 +854,50 @@ class Market:
         instrument = self._instruments.get(symbol)
         return (None, 0, 0) if instrument is None else auction.indicative(instrument)
 
+    def listings(self, symbol: str) -> list[ListingView]:
+        """The live listings of an instrument, ascending listing_id. O(its offers, sorted)."""
+        return [listing_view(found) for found in self._board.of_symbol(listing.Listing, symbol)]
+
+    def listing(self, listing_id: int) -> ListingView | None:
+        """A live listing, or None. O(1)."""
+        found = self._board.find(listing.Listing, listing_id)
+        return None if found is None else listing_view(found)
+
+    def counters(self, listing_id: int) -> list[CounterView]:
+        """The live counter-bids on a listing, ascending counter_id; none for an unknown one. O(n log n) of them."""
+        found = self._board.find(listing.Listing, listing_id)
+        return [] if found is None else [counter_view(counter) for _, counter in sorted(found.counters.items())]
+
+    def counter(self, counter_id: int) -> CounterView | None:
+        """A live counter-bid, or None. O(1)."""
+        found = self._board.find(listing.Counter, counter_id)
+        return None if found is None else counter_view(found)
+
+    def auctions(self, symbol: str) -> list[AuctionView]:
+        """The live one-way auctions of an instrument, ascending auction_id. O(its offers, sorted)."""
+        return [auction_view(found, self.now_ns) for found in self._board.of_symbol(one_way_auction.Auction, symbol)]
+
+    def auction(self, auction_id: int) -> AuctionView | None:
+        """A live one-way auction, or None. O(1)."""
+        found = self._board.find(one_way_auction.Auction, auction_id)
+        return None if found is None else auction_view(found, self.now_ns)
+
+    def reports_of(self, participant_id: int) -> list[ReportView]:
+        """The live reports that he made or is to confirm, ascending report_id. O(his offers, sorted)."""
+        return [report_view(found) for found in self._board.of_party(negotiated.Report, participant_id)]
+
+    def report(self, report_id: int) -> ReportView | None:
+        """A live report, or None. O(1)."""
+        found = self._board.find(negotiated.Report, report_id)
+        return None if found is None else report_view(found)
+
     def next_deadline_ns(self) -> int | None:
-        """The earliest `expires_ns` of a live order, or None. O(1)."""
-        return self._deadlines.peekitem(0)[0] if self._deadlines else None
+        """The earliest time at which a live order or offer ends, or None. O(log offers)."""
+        deadline_ns = self._deadlines.peekitem(0)[0] if self._deadlines else None
+        offers_ns = self._board.next_deadline_ns()
+        if deadline_ns is None or offers_ns is None:
+            return offers_ns if deadline_ns is None else deadline_ns
+        return min(deadline_ns, offers_ns)
 
     # State
 
@@ -803,7 +912,10 @@ class Market:
             )
             for instrument in self._instruments.values()
         ]
-        return states.encode(states.MarketState(states.VERSION, self.now_ns, self._stamp, self._trade_id, instruments))
+        offers = states.offers_on(self._board)
+        return states.encode(
+            states.MarketState(states.VERSION, self.now_ns, self._stamp, self._trade_id, instruments, offers)
+        )
 
     @classmethod
     def restore(cls, state: bytes) -> "Market":
@@ -822,6 +934,8 @@ class Market:
             instrument.last_price = kept.last_price
             for saved in kept.orders:
                 market._readmit(instrument, saved)
+        for offer in decoded.offers:
+            states.put_back(offer, market._board)
         return market
 
     def _readmit(self, instrument: Instrument, saved: states.OrderState) -> None:
@@ -874,6 +988,7 @@ class Market:
             for participant_id, orders in self._owned.items():
                 assert orders
                 assert all(order.participant_id == participant_id for order in orders.values())
+        self._board.audit(self.now_ns)
 
 
 def _least(command: PlaceOrder, quantity: int) -> int:
@@ -901,6 +1016,10 @@ def _collar(instrument: Instrument) -> tuple[int, int]:
         if reference is not None:
             return reference - collar, reference + collar
     return -ANY_PRICE, ANY_PRICE
+
+
+def _first(numbered: tuple[int, Order | Offer]) -> int:
+    return numbered[0]
 
 
 def _by_id(order: Order) -> int:

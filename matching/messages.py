@@ -28,6 +28,7 @@ Kind = Literal["limit", "market", "stop", "stop_limit"]
 TimeInForce = Literal["gtc", "day", "gtd", "ioc", "fok", "opening", "closing"]
 Phase = Literal["closed", "auction", "continuous", "halted"]
 SelfTrade = Literal["cancel_resting", "cancel_incoming", "cancel_both", "decrement"]
+Style = Literal["english", "dutch"]
 
 
 def _snake_case(name: str) -> str:
@@ -107,7 +108,155 @@ class AdvanceTime(Message, frozen=True):
     time_ns: TimeNs
 
 
-Command = DefineInstrument | PlaceOrder | CancelOrder | AmendOrder | MassCancel | SetPhase | AdvanceTime
+# Commands of the mode `listing`
+
+
+class ListLot(Message, frozen=True, kw_only=True):
+    """Offer a lot at a price, or a want (`buy`). `lot_id` names the goods: who sells says it, who buys cannot."""
+
+    listing_id: Integer
+    participant_id: Integer
+    symbol: str
+    side: Side = "sell"
+    quantity: Integer
+    price: Integer
+    lot_id: Integer | None = None
+    minimum_quantity: Integer | None = None
+    expires_ns: TimeNs | None = None
+
+
+class TakeListing(Message, frozen=True):
+    """Take of that listing at its price. `lot_id` names the goods of someone who takes a want."""
+
+    take_id: Integer
+    listing_id: Integer
+    participant_id: Integer
+    quantity: Integer
+    lot_id: Integer | None = None
+
+
+class WithdrawListing(Message, frozen=True):
+    listing_id: Integer
+    participant_id: Integer
+
+
+class CounterBid(Message, frozen=True):
+    """Answer a listing with another price, for its lister to accept. `lot_id` as in `take_listing`."""
+
+    counter_id: Integer
+    listing_id: Integer
+    participant_id: Integer
+    quantity: Integer
+    price: Integer
+    lot_id: Integer | None = None
+    expires_ns: TimeNs | None = None
+
+
+class AcceptCounter(Message, frozen=True):
+    """`participant_id` is the lister."""
+
+    counter_id: Integer
+    participant_id: Integer
+
+
+class WithdrawCounter(Message, frozen=True):
+    counter_id: Integer
+    participant_id: Integer
+
+
+# Commands of the mode `one_way_auction`
+
+
+class OpenAuction(Message, frozen=True, kw_only=True):
+    """Auction one lot, to buyers (`sell`) or, a want, to sellers (`buy`); everything turns round for the latter."""
+
+    auction_id: Integer
+    participant_id: Integer
+    symbol: str
+    side: Side = "sell"
+    quantity: Integer
+    lot_id: Integer | None = None
+    style: Style
+    start_price: Integer
+    reserve_price: Integer | None = None
+    step: Integer
+    ends_ns: TimeNs
+    extension_ns: TimeNs = 0
+    interval_ns: TimeNs | None = None
+
+
+class Bid(Message, frozen=True):
+    """`price` is what an English bid offers; a Dutch one may leave it out, or say the worst price it would take.
+
+    `lot_id` names the goods of someone who bids to sell.
+    """
+
+    bid_id: Integer
+    auction_id: Integer
+    participant_id: Integer
+    price: Integer | None = None
+    lot_id: Integer | None = None
+
+
+class WithdrawAuction(Message, frozen=True):
+    auction_id: Integer
+    participant_id: Integer
+
+
+# Commands of the mode `negotiated`
+
+
+class ReportTrade(Message, frozen=True, kw_only=True):
+    """Report a trade agreed with `counterparty_id`, who is to confirm it. `side` is the reporter's."""
+
+    report_id: Integer
+    participant_id: Integer
+    counterparty_id: Integer
+    symbol: str
+    side: Side
+    quantity: Integer
+    price: Integer
+    lot_id: Integer | None = None
+    expires_ns: TimeNs
+
+
+class ConfirmTrade(Message, frozen=True):
+    """`participant_id` is the counterparty that the report names."""
+
+    confirm_id: Integer
+    report_id: Integer
+    participant_id: Integer
+
+
+class WithdrawReport(Message, frozen=True):
+    """By the one who reported."""
+
+    report_id: Integer
+    participant_id: Integer
+
+
+class DeclineReport(Message, frozen=True):
+    """By the counterparty that the report names."""
+
+    report_id: Integer
+    participant_id: Integer
+
+
+BookCommand = PlaceOrder | CancelOrder | AmendOrder
+ListingCommand = ListLot | TakeListing | WithdrawListing | CounterBid | AcceptCounter | WithdrawCounter
+AuctionCommand = OpenAuction | Bid | WithdrawAuction
+ReportCommand = ReportTrade | ConfirmTrade | WithdrawReport | DeclineReport
+
+Command = (
+    DefineInstrument
+    | BookCommand
+    | ListingCommand
+    | AuctionCommand
+    | ReportCommand
+    | MassCancel
+    | SetPhase
+    | AdvanceTime
+)
 
 
 # Events
@@ -146,7 +295,11 @@ class CommandRejected(Message, frozen=True):
 
 
 class TradeExecuted(Message, frozen=True):
-    """`trade_id` counts 1, 2, 3 … over all instruments; `aggressor_side` is null in an auction."""
+    """`trade_id` counts 1, 2, 3 … over all instruments.
+
+    In the modes without a book the two ids are those of listing and take, listing and counter-bid, auction and bid, or
+    report and confirmation. `aggressor_side` is null where a call auction or a negotiation made the trade.
+    """
 
     trade_id: int
     symbol: str
@@ -200,13 +353,149 @@ class AuctionUncrossed(Message, frozen=True):
     surplus: int
 
 
-Event = (
-    InstrumentDefined
-    | OrderAccepted
-    | OrderRejected
+# Events of the mode `listing`
+
+
+class ListingOpened(Message, frozen=True):
+    listing_id: int
+    symbol: str
+
+
+class ListingRejected(Message, frozen=True):
+    listing_id: int
+    reason: str
+
+
+class TakeRejected(Message, frozen=True):
+    take_id: int
+    reason: str
+
+
+class CounterPlaced(Message, frozen=True):
+    counter_id: int
+    listing_id: int
+
+
+class CounterRejected(Message, frozen=True):
+    """Answers `counter_bid`."""
+
+    counter_id: int
+    reason: str
+
+
+class AcceptanceRejected(Message, frozen=True):
+    """Answers `accept_counter`; the counter-bid stands as it did."""
+
+    counter_id: int
+    reason: str
+
+
+class WithdrawalRejected(Message, frozen=True):
+    """Answers every command that withdraws or declines something; `id` is what `command`, its type, named."""
+
+    command: str
+    id: int
+    reason: str
+
+
+class ListingClosed(Message, frozen=True):
+    """`quantity` is what nobody took."""
+
+    listing_id: int
+    quantity: int
+    reason: str
+
+
+class CounterClosed(Message, frozen=True):
+    counter_id: int
+    reason: str
+
+
+# Events of the mode `one_way_auction`
+
+
+class AuctionOpened(Message, frozen=True):
+    auction_id: int
+    symbol: str
+
+
+class AuctionRejected(Message, frozen=True):
+    auction_id: int
+    reason: str
+
+
+class BidPlaced(Message, frozen=True):
+    """The best bid from now on; the one before it has ended. `price` is the clock's in a Dutch auction."""
+
+    bid_id: int
+    auction_id: int
+    price: int
+
+
+class BidRejected(Message, frozen=True):
+    bid_id: int
+    reason: str
+
+
+class AuctionExtended(Message, frozen=True):
+    auction_id: int
+    ends_ns: int
+
+
+class AuctionClosed(Message, frozen=True):
+    """The price and quantity that were sold; null and zero if nothing was. The best bid has ended either way."""
+
+    auction_id: int
+    price: int | None
+    quantity: int
+    reason: str
+
+
+# Events of the mode `negotiated`
+
+
+class TradeReported(Message, frozen=True):
+    report_id: int
+    symbol: str
+
+
+class ReportRejected(Message, frozen=True):
+    report_id: int
+    reason: str
+
+
+class ConfirmRejected(Message, frozen=True):
+    """The report stands as it did."""
+
+    confirm_id: int
+    reason: str
+
+
+class ReportClosed(Message, frozen=True):
+    report_id: int
+    reason: str
+
+
+Rejection = (
+    OrderRejected
     | CancelRejected
     | AmendRejected
     | CommandRejected
+    | ListingRejected
+    | TakeRejected
+    | CounterRejected
+    | AcceptanceRejected
+    | WithdrawalRejected
+    | AuctionRejected
+    | BidRejected
+    | ReportRejected
+    | ConfirmRejected
+)
+"""What answers a refused command: one of these, alone."""
+
+Event = (
+    InstrumentDefined
+    | OrderAccepted
     | TradeExecuted
     | OrderCancelled
     | OrderAmended
@@ -214,4 +503,15 @@ Event = (
     | SelfTradePrevented
     | PhaseChanged
     | AuctionUncrossed
+    | ListingOpened
+    | ListingClosed
+    | CounterPlaced
+    | CounterClosed
+    | AuctionOpened
+    | BidPlaced
+    | AuctionExtended
+    | AuctionClosed
+    | TradeReported
+    | ReportClosed
+    | Rejection
 )

@@ -3,6 +3,8 @@
 Live orders stand in one plain list; whoever is wanted is found by looking at all of them. Nothing is cached, nothing is
 linked. A fill-or-kill order is tried out on a deep copy of the whole market; an auction tries every tick. It shares
 nothing with `matching` but the message types, so where the two agree, two different readings of the rules agree.
+
+The modes without a book are told in `tests/oracle_of_offers.py`.
 """
 
 from copy import deepcopy
@@ -32,8 +34,10 @@ from matching.messages import (
     StopTriggered,
     TradeExecuted,
 )
+from tests.oracle_of_offers import Offers
 
 BIGGEST = 2**53 - 1
+BOOKS = ("continuous", "call_auction")
 
 
 @dataclass(eq=False)
@@ -75,7 +79,7 @@ class Listed:
 
 
 @dataclass(eq=False)
-class Oracle:
+class Oracle(Offers):
     now: int = 0
     clock: int = 0
     trades: int = 0
@@ -133,12 +137,14 @@ class Oracle:
             if command.symbol not in self.listed:
                 return "unknown_symbol"
             listed = self.listed[command.symbol]
-            if listed.definition.mode == "call_auction" and command.phase == "continuous":
+            if not self.knows_phase(listed.definition.mode, command.phase):
                 return "wrong_mode"
             return "wrong_phase" if listed.phase == command.phase else None
         if isinstance(command, MassCancel):
             return None if command.symbol is None or command.symbol in self.listed else "unknown_symbol"
-        return "invalid_time_ns" if command.time_ns < self.now else None
+        if isinstance(command, AdvanceTime):
+            return "invalid_time_ns" if command.time_ns < self.now else None
+        return self.refuse_offer(command)
 
     # What can be done
 
@@ -164,16 +170,14 @@ class Oracle:
             if reason:
                 self.events.append(CommandRejected("mass_cancel", command.symbol, reason))
             else:
-                self.cancel_each(
-                    [
-                        o
-                        for o in self.live
-                        if o.owner == command.participant_id
-                        and command.symbol in (None, o.placed.symbol)
-                        and command.side in (None, o.placed.side)
-                    ],
-                    "mass_cancel",
-                )
+                for id in sorted([o.id for o in self.live] + [o.id for o in self.offers]):
+                    for order in [o for o in self.live if o.id == id and o.owner == command.participant_id]:
+                        if command.symbol in (None, order.placed.symbol) and command.side in (None, order.placed.side):
+                            self.cancel(order, "mass_cancel")
+                    for offer in [o for o in self.offers if o.id == id and o.owner == command.participant_id]:
+                        if command.symbol in (None, offer.symbol) and command.side in (None, offer.side):
+                            if offer.best is None:
+                                self.close(offer, "mass_cancel")
         elif isinstance(command, AdvanceTime):
             if reason:
                 self.events.append(CommandRejected("advance_time", None, reason))
@@ -181,6 +185,7 @@ class Oracle:
                 self.now = command.time_ns
                 due = [o for o in self.live if o.placed.expires_ns is not None and o.placed.expires_ns <= self.now]
                 self.cancel_each(due, "expired")
+                self.end_what_is_due()
         elif isinstance(command, SetPhase):
             if reason:
                 self.events.append(CommandRejected("set_phase", command.symbol, reason))
@@ -191,6 +196,8 @@ class Oracle:
                 self.events.append(CommandRejected("define_instrument", command.symbol, reason))
             else:
                 self.define(command)
+        else:
+            self.offer(command, reason)
         return self.events
 
     # Refusals
@@ -200,8 +207,10 @@ class Oracle:
             return "unknown_symbol"
         listed = self.listed[c.symbol]
         d = listed.definition
-        if any(o.id == c.order_id for o in self.live):
+        if self.taken(c.order_id):
             return "duplicate_order_id"
+        if d.mode not in BOOKS:
+            return "wrong_mode"
         if listed.phase in ("closed", "halted"):
             return "wrong_phase"
         if listed.phase == "auction" and c.time_in_force in ("ioc", "fok"):
@@ -281,9 +290,9 @@ class Oracle:
             return "invalid_tick_size"
         if not 1 <= c.lot_size <= BIGGEST:
             return "invalid_lot_size"
-        if c.mode not in ("continuous", "call_auction"):
+        if c.mode not in (*BOOKS, "listing", "one_way_auction", "negotiated"):
             return "invalid_mode"
-        if c.mode == "call_auction" and c.phase == "continuous":
+        if not self.knows_phase(c.mode, c.phase):
             return "invalid_phase"
         if c.reference_price is not None and not self.on_tick(c, c.reference_price):
             return "invalid_reference_price"
@@ -294,6 +303,15 @@ class Oracle:
         if c.protection is not None and c.protection < 0:
             return "invalid_protection"
         return None
+
+    def knows_phase(self, mode: str, phase: str) -> bool:
+        if mode == "call_auction":
+            return phase != "continuous"
+        return mode == "continuous" or phase != "auction"
+
+    def taken(self, id: int) -> bool:
+        bids = [o.best for o in self.offers if o.best is not None]
+        return id in [o.id for o in self.live] + [o.id for o in self.offers] + [bid.bid_id for bid in bids]
 
     def on_tick(self, d: DefineInstrument, price: int) -> bool:
         return 1 <= price <= BIGGEST and price % d.tick_size == 0
@@ -513,11 +531,14 @@ class Oracle:
         listed = self.listed[c.symbol]
         listed.definition = c
         self.cancel_each([o for o in self.live if o.placed.symbol == c.symbol and not self.fits(c, o)], "redefined")
+        self.close_each([o for o in self.offers if o.symbol == c.symbol and not self.offer_fits(c, o)], "redefined")
         if c.phase != listed.phase:
             self.change_phase(c.symbol, c.phase)
 
     def fits(self, d: DefineInstrument, order: Order) -> bool:
         p = order.placed
+        if d.mode not in BOOKS:
+            return False
         if d.mode == "call_auction" and (order.where == "stop" or p.time_in_force == "opening"):
             return False
         if order.price is not None and (order.price % d.tick_size or self.outside_band(d, order.price)):
@@ -538,12 +559,15 @@ class Oracle:
         listed.phase = phase
         self.events.append(PhaseChanged(symbol, phase))
         mine = [o for o in self.live if o.placed.symbol == symbol]
+        offers = [o for o in self.offers if o.symbol == symbol]
         if phase == "continuous":
             self.release_stops(symbol)
         if phase == "closed":
             self.cancel_each([o for o in mine if o.placed.time_in_force == "day"], "expired")
+            self.close_each([o for o in offers if o.only_today], "closed")
         if phase == "halted" and listed.definition.cancel_on_halt:
             self.cancel_each(mine, "halted")
+            self.close_each(offers, "halted")
 
     def entrants(self, symbol: str, phase: str) -> tuple[list[Order], list[Order]]:
         """Who takes part in an uncross into the phase, the first to trade first: market orders, price, time."""
