@@ -6,7 +6,7 @@ Exit status: 0 done, 1 found something wrong, 2 could not start as asked (one li
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exchange.config import Settings, SetupError, load
 
@@ -40,17 +40,25 @@ def _run(options: argparse.Namespace) -> int:
         case "replay":
             from exchange.replay import run_replay
 
-            return run_replay(_settings(options).journal_path)
+            return _reported(lambda say: run_replay(_settings(options).journal_path, say))
         case "verify":
             from exchange.verify import run_verify
 
             settings = _settings(options)
-            return run_verify(settings.journal_path, settings.database)
+            return _reported(lambda say: run_verify(settings.journal_path, settings.database, say))
         case _:
             from exchange.follower import follow
 
             settings = _settings(options)
             return follow(settings.journal_path, settings.database)
+
+
+def _reported(work: Callable[[Callable[[str], None]], int]) -> int:
+    """Print what the work reports: findings on standard output, why it could not be done on standard error."""
+    lines: list[str] = []
+    status = work(lines.append)
+    print("\n".join(lines), file=sys.stderr if status == 2 else sys.stdout)
+    return status
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -2,12 +2,14 @@
 
 premises (journal, engine) ─► sequencer ─► publication ─► feed ─► WebSocket port for programs
                                  ▲    └──► follower (a process)      └─► /feed on the web port
-                                 └── gateway ◄── web (HTTP, order entry)
+                              │  └── gateway ◄── web (HTTP, order entry)
+                              └── bell (the phases of trading days, where the venue keeps sessions)
 """
 
 import asyncio
 import contextlib
 import logging
+import random
 import signal
 import socket
 import sys
@@ -17,11 +19,14 @@ from typing import Final
 import uvicorn
 import uvloop
 
+from exchange.bell import Bell
+from exchange.calendar import Timetable, TradingCalendar
 from exchange.config import Settings, SetupError
 from exchange.database import connect
 from exchange.follower_handle import Fault, FollowerHandle
 from exchange.gateway import VenueGateway
 from exchange.premises import Premises, premises
+from exchange.protocol import Entry
 from exchange.publication import Publication
 from exchange.sequencer import Sequencer
 from marketdata.pump import Pump
@@ -78,14 +83,22 @@ def serve(settings: Settings) -> int:
 def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = False) -> int:
     """Open the premises, run the venue in them, and print the `ready` line when it serves. Raises `SetupError`.
 
-    `demo` tells the terminal that accounts and password are public, so that it may offer them.
+    `demo` tells the terminal that accounts and password are public, so that it may offer them; such a venue trades
+    round the clock, whatever the settings say.
     """
     _log_to_stderr(settings.log_level)
     publication = Publication()
+    bell = None if demo else _bell(settings)
+
+    def on_entry(entry: Entry) -> None:
+        publication.publish(entry)
+        if bell is not None:
+            bell.watch(entry)
+
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]
-        opened = stack.enter_context(premises(settings, on_entry=publication.publish, progress=_tell_progress))
-        return uvloop.run(_run(_venue(opened, publication, sockets[0], sockets[1], demo), beside))
+        opened = stack.enter_context(premises(settings, on_entry=on_entry, progress=_tell_progress))
+        return uvloop.run(_run(_venue(opened, publication, bell, sockets[0], sockets[1], demo), beside))
 
 
 async def _run(opening: contextlib.AbstractAsyncContextManager["Venue"], beside: Beside | None) -> int:
@@ -124,7 +137,12 @@ async def _serve(
 
 @contextlib.asynccontextmanager
 async def _venue(
-    opened: Premises, publication: Publication, web_socket: socket.socket, feed_socket: socket.socket, demo: bool
+    opened: Premises,
+    publication: Publication,
+    bell: Bell | None,
+    web_socket: socket.socket,
+    feed_socket: socket.socket,
+    demo: bool,
 ) -> AsyncIterator[Venue]:
     settings, feed = opened.settings, publication.feed
     sequencer = Sequencer(opened.engine, opened.journal, opened.clock)
@@ -156,6 +174,8 @@ async def _venue(
     try:
         pump.start()
         await follower.start()
+        if bell is not None:
+            bell.start(sequencer, opened.engine)
         await feed_server.start(feed_socket)
         while not web_server.started:
             await asyncio.sleep(0.005)
@@ -164,14 +184,26 @@ async def _venue(
                 raise SetupError("the web server has not started")
         yield Venue(settings, host, port, feed_socket.getsockname()[1], sequencer)
     finally:
+        # Both at once: each waits for its own slow readers, and the venue has promised to be gone in five seconds.
         web_server.should_exit = True
-        await feed_server.stop()
-        await serving
+        await asyncio.gather(feed_server.stop(), serving)
         pump.stop()
+        if bell is not None:
+            bell.stop()
         await sequencer.close()
         await follower.stop(FOLLOWER_SECONDS)
         database.dispose()
         readers.dispose()
+
+
+def _bell(settings: Settings) -> Bell | None:
+    """What sets the phases of a venue that keeps sessions. Nobody can foresee the ends of its auctions, but by the seed
+    where the clock is moved by hand, for training.
+    """
+    if settings.calendar == "round-the-clock":
+        return None
+    chance = random.Random(settings.seed) if settings.clock == "manual" else random.SystemRandom()
+    return Bell(Timetable(TradingCalendar(settings.holidays), settings.hours()), chance)
 
 
 class _WebServer(uvicorn.Server):

@@ -134,12 +134,7 @@ def _to_head(config: "Config", connection: Connection) -> None:
 
 def _with_schema(url: str, work: Callable[["Config", Connection], None]) -> None:
     """Run `work` in one transaction that no other process changes the schema in."""
-    # Imported here: alembic takes a tenth of a second, and only the start of a venue needs it.
-    from alembic.config import Config
-
-    config = Config()
-    # By the package's place, not by pyproject: an installed wheel has none. ConfigParser would read `%` as its own.
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    config = _config()
     engine = connect(url)
     try:
         with engine.begin() as connection:
@@ -151,6 +146,21 @@ def _with_schema(url: str, work: Callable[["Config", Connection], None]) -> None
         raise unreachable(engine.url, error) from error
     finally:
         engine.dispose()
+
+
+def check_schema(connection: Connection) -> None:
+    """Raises `UnknownRevision` where the schema is of a newer release, `ForeignDatabase` where it is none of ours."""
+    _check_revision(_config(), connection)
+
+
+def _config() -> "Config":
+    # Imported here: alembic takes a tenth of a second, and not every command needs it.
+    from alembic.config import Config
+
+    config = Config()
+    # By the package's place, not by pyproject: an installed wheel has none. ConfigParser would read `%` as its own.
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    return config
 
 
 def _check_revision(config: "Config", connection: Connection) -> None:

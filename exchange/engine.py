@@ -262,6 +262,10 @@ class Engine:
         receipt = self._receipts.get(receipt_id)
         return None if receipt is None else self._receipts.message(receipt)
 
+    def tradable(self, symbol: str) -> bool:
+        """Whether any receipt of the symbol may still be sold. O(1)."""
+        return self._receipts.tradable(symbol)
+
     def lots(self) -> list[Lot]:
         """Lots on their way to a receipt, ascending."""
         return self._intake.all()
@@ -662,8 +666,9 @@ class Engine:
         self._clear(events)
 
     def _define_instrument(self, command: DefineInstrument) -> None:
-        if parse_symbol(command.symbol) is None:
-            self._refuse(command, "invalid_symbol", "symbol")
+        refusal = self._refuse_symbol(command.symbol)
+        if refusal is not None:
+            self._refuse(command, refusal, "symbol")
             return
         if self.market.check(command) is None and self.market.instrument(command.symbol) is not None:
             self._rebound(command)
@@ -671,6 +676,18 @@ class Engine:
         if command.phase != "closed" and type(events[0]) is InstrumentDefined:
             self._exhausted.pop(command.symbol, None)
         self._clear(events)
+
+    def _refuse_symbol(self, symbol: str) -> str | None:
+        """What no lot here trades as: `invalid_symbol`, `unknown_variety`, `unknown_warehouse`; None: it is fine."""
+        parts = parse_symbol(symbol)
+        if parts is None:
+            return "invalid_symbol"
+        venue = self.venue()
+        if all(variety.code != parts.variety for variety in venue.varieties):
+            return "unknown_variety"
+        if all(warehouse.code != parts.warehouse for warehouse in venue.warehouses):
+            return "unknown_warehouse"
+        return None
 
     def _rebound(self, command: DefineInstrument) -> None:
         """Let buys without a limit reserve up to the new band's top before it is in force; cancel those that cannot."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
-from exchange.database import DatabaseProblem, DatabaseUnreachable, connect, unreachable
+from exchange.database import DatabaseProblem, DatabaseUnreachable, check_schema, connect, unreachable
 from exchange.engine import Engine
 from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader
 from exchange.projector import ForeignJournal, check_cursor, cursor, projection
@@ -60,6 +60,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     if not inspect(connection).has_table(projection.name):
         raise DatabaseUnreachable("the database holds no tables of the exchange: start the venue once to fill it")
+    check_schema(connection)
     damage = journal.damage()
     if damage is not None:
         report(f"journal: {damage}")

@@ -59,6 +59,20 @@ def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     assert "9999_from_the_future" in one_line(exchange("serve", "--data", tmp_path, "--port", 0, "--feed-port", 0))
 
 
+def test_verify_does_not_vouch_for_a_database_of_a_newer_release(tmp_path: Path) -> None:
+    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    database = connect(f"sqlite:///{tmp_path / 'exchange.sqlite'}")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_from_the_future'"))
+    database.dispose()
+    assert "9999_from_the_future" in one_line(exchange("verify", "--data", tmp_path))
+
+
+@pytest.mark.parametrize("command", ["replay", "verify"])
+def test_a_folder_without_a_journal_is_named(tmp_path: Path, command: str) -> None:
+    assert "no journal" in one_line(exchange(command, "--data", tmp_path))
+
+
 def test_two_venues_cannot_share_a_journal(tmp_path: Path) -> None:
     assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
     with serving(tmp_path):
