@@ -326,6 +326,12 @@ class TestInstrumentsAndTime:
         floor.define(symbol)
         assert floor.refusal() == ("invalid_symbol", "symbol")
 
+    def test_a_symbol_names_what_the_venue_has(self, floor: Floor) -> None:
+        floor.define("ZZZ-1-SX1-26W47")
+        assert floor.refusal() == ("unknown_variety", "symbol")
+        floor.define("BXJ-1-SX9-26W47")
+        assert floor.refusal() == ("unknown_warehouse", "symbol")
+
     def test_the_markets_own_refusals_pass_through(self, floor: Floor) -> None:
         assert floor.define() == [CommandRejected("define_instrument", SYMBOL, "wrong_phase")]
         assert floor.phase("continuous") == [CommandRejected("set_phase", SYMBOL, "wrong_phase")]
