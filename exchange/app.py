@@ -2,8 +2,8 @@
 
 premises (journal, engine) ─► sequencer ─► publication ─► feed ─► WebSocket port for programs
                                  ▲    └──► follower (a process)      └─► /feed on the web port
-                              │  └── gateway ◄── web (HTTP, order entry)
-                              └── bell (the phases of trading days, where the venue keeps sessions)
+                                 ├── gateway ◄── web (HTTP, order entry)
+                                 └── bell (the phases of trading days, where the venue keeps sessions)
 """
 
 import asyncio

@@ -9,10 +9,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from exchange.calendar import Hours, read_date, read_hours
 from settlement.messages import ConfigureVenue
 from settlement.venue import VARIETIES, WAREHOUSES
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+
+_LISTS = ("origins", "sessions", "holidays")
+"""Fields whose variable holds several texts, separated by commas."""
 
 
 class SetupError(Exception):
@@ -37,7 +42,39 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fee_minimum_fen: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     maximum_lag: Annotated[int, Meta(ge=1)] = 100_000
     """Commands that the database may be behind before the venue calls itself not ready."""
+    calendar: Literal["round-the-clock", "sessions"] = "round-the-clock"
+    """Whether phases change by themselves at the hours below, on trading days (`exchange.calendar`), or never."""
+    sessions: tuple[str, ...] = ("08:30-11:30", "13:30-15:30")
+    """Continuous trading, on the venue's wall (UTC+8); halted between them, closed overnight."""
+    opening_auction_seconds: Seconds = 600
+    """How long an auction collects before the first session; 0: none."""
+    reopening_auction_seconds: Seconds = 0
+    """How long before each later session, within the break; 0: none."""
+    closing_auction_seconds: Seconds = 300
+    """How long at the end of the last session, within it; 0: none."""
+    random_end_seconds: Seconds = 30
+    """Each auction ends by chance within so many seconds before its published end."""
+    holidays: tuple[str, ...] = ()
+    """ISO dates without trading beside the state's holidays. A year that the installed holidays do not reach yet is
+    known by naming all of its holidays here.
+    """
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError that begins with the name of the field."""
+        self.hours()
+        for date in self.holidays:
+            read_date(date)
+
+    def hours(self) -> Hours:
+        """Of a trading day."""
+        return read_hours(
+            self.sessions,
+            self.opening_auction_seconds,
+            self.reopening_auction_seconds,
+            self.closing_auction_seconds,
+            self.random_end_seconds,
+        )
 
     @property
     def folder(self) -> Path:
@@ -73,7 +110,7 @@ def load(flags: Mapping[str, Any], *, environment: Mapping[str, str] = os.enviro
     for field in Settings.__struct_fields__:
         text = environment.get(f"EXCHANGE_{field.upper()}")
         if text is not None:
-            values[field] = [part for part in text.split(",") if part] if field == "origins" else text
+            values[field] = [part for part in text.split(",") if part] if field in _LISTS else text
     values.update({name: value for name, value in flags.items() if value is not None})
     try:
         return msgspec.convert(values, Settings, strict=False)
