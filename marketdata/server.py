@@ -7,13 +7,14 @@ closing handshake has begun nothing is written.
 """
 
 import asyncio
+import functools
 import http
 import logging
 import socket
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final, cast
 
-from websockets import Headers, NegotiationError, Origin, Request, Response, Subprotocol
+from websockets import Headers, Origin, Request, Response, Subprotocol
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
@@ -32,6 +33,15 @@ that.
 
 CLOSING_S: Final = 2.0
 """How long a closing handshake may take before the transport is cut."""
+
+OPENING_S: Final = 10.0
+"""How long an opening handshake may take."""
+
+FAREWELL_S: Final = 1.0
+"""How long the readers' closing handshakes may take when the venue ends, all of them together."""
+
+LAST_WORK_S: Final = 0.5
+"""How long after them order entry has for what its readers wanted done when they are gone."""
 
 PATHS: Final = ("/", "/feed")
 
@@ -84,6 +94,24 @@ async def _close(websocket: ServerConnection, code: int, reason: str) -> None:
             websocket.transport.abort()
 
 
+class _Caller(ServerConnection):
+    """A connection that the feed's server knows from its first byte on: the library lists those that have shaken
+    hands.
+    """
+
+    def __init__(self, feed_server: "FeedServer", *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._feed_server = feed_server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._feed_server.take_call(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._feed_server.callers.pop(self, None)
+        super().connection_lost(exc)
+
+
 class FeedServer:
     """Serves a feed to programs; the feed's pump is the caller's.
 
@@ -106,6 +134,9 @@ class FeedServer:
         self._port = port
         self._origins: list[Origin | None] = [None, *map(Origin, origins)]
         self._server: Server | None = None
+        self._stopping = False
+        self.callers: dict[_Caller, None] = {}
+        """Every open connection, whether it has shaken hands or not."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -124,6 +155,8 @@ class FeedServer:
             subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
             select_subprotocol=_select,
             process_request=self._admit,
+            create_connection=cast(type[ServerConnection], functools.partial(_Caller, self)),
+            open_timeout=OPENING_S,
             compression=None,
             server_header=None,
             max_size=MAX_FRAME,
@@ -136,23 +169,36 @@ class FeedServer:
         )
 
     async def stop(self) -> None:
-        """Tell everyone that the venue goes away, wait at most a few seconds, and leave nothing running."""
+        """Tell everyone that the venue goes away, and leave nothing running: in `FAREWELL_S` and `LAST_WORK_S`
+        together, whatever the readers do.
+        """
         if self._server is None:
             return
         server, self._server = self._server, None
+        self._stopping = True
         self.feed.flush()
         server.close()
+        # Who has not even shaken hands is owed no goodbye, and the library would wait for them.
+        for caller in list(self.callers):
+            if caller.state is State.CONNECTING:
+                caller.transport.abort()
         try:
-            async with asyncio.timeout(CLOSING_S):
+            async with asyncio.timeout(FAREWELL_S):
                 await server.wait_closed()
         except TimeoutError:
-            for websocket in list(server.all_connections):
-                websocket.transport.abort()
+            for caller in list(self.callers):
+                caller.transport.abort()
             await server.wait_closed()
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=CLOSING_S)
+            _, late = await asyncio.wait(self._tasks, timeout=LAST_WORK_S)
             for task in late:
                 task.cancel()
+
+    def take_call(self, caller: _Caller) -> None:
+        """Somebody has connected; too late, where the server has just been stopped."""
+        self.callers[caller] = None
+        if self._stopping:
+            caller.transport.abort()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """As a task that is kept until it is done."""
@@ -193,12 +239,7 @@ class FeedServer:
 
 
 def _select(websocket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """The first that we speak, in the reader's order; none was offered: JSON. Raises `NegotiationError` if we speak
-    none of them.
+    """The first that we speak, in the reader's order; where there is none the connection has no subprotocol, which
+    means JSON.
     """
-    for name in offered:
-        if name in SUBPROTOCOLS:
-            return name
-    if offered:
-        raise NegotiationError(f"this feed speaks {', '.join(SUBPROTOCOLS)}")
-    return None
+    return next((name for name in offered if name in SUBPROTOCOLS), None)

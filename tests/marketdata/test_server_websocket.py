@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -120,11 +121,11 @@ async def test_large_messages_arrive_whole(venue: Venue) -> None:
         assert len((await hear(websocket))["bids"]) == 30_001
 
 
-async def test_only_known_subprotocols_are_spoken(venue: Venue) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        async with connect(venue.url, subprotocols=[Subprotocol("chess")]):
-            pass
-    assert refused.value.response.status_code == 400
+async def test_who_offers_only_unknown_subprotocols_gets_none_and_json(venue: Venue) -> None:
+    async with connect(venue.url, subprotocols=[Subprotocol("chess")]) as websocket:
+        assert websocket.subprotocol is None
+        await say(websocket, op="ping", id=1)
+        assert (await hear(websocket))["op"] == "pong"
 
 
 async def test_there_is_nothing_at_other_paths(venue: Venue) -> None:
@@ -317,3 +318,54 @@ async def test_stopping_says_goodbye_also_to_those_who_do_not_listen(venue: Venu
     assert not venue.feed.connections
     writer.close()
     assert reader is not None
+
+
+async def stop_in_time(venue: Venue) -> None:
+    """The whole venue has promised to be gone in five seconds, and this is the first part of it to go."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with asyncio.timeout(DEADLINE_S * 2):
+        await venue.server.stop()
+    assert loop.time() - began < 2.0
+    assert not venue.feed.connections
+    assert not venue.server.callers
+
+
+async def test_who_never_shook_hands_does_not_hold_up_the_end(venue: Venue) -> None:
+    begun = [await asyncio.open_connection("127.0.0.1", venue.server.port) for _ in range(3)]
+    begun[1][1].write(b"GET /feed HTTP/1.1\r\nHost: venue\r\n")
+    begun[2][1].write(b"GET /feed HT")
+    async with asyncio.timeout(DEADLINE_S):
+        while len(venue.server.callers) < 3:
+            await asyncio.sleep(0.005)
+    await stop_in_time(venue)
+    for reader, writer in begun:
+        async with asyncio.timeout(DEADLINE_S):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+
+
+async def test_who_has_stopped_reading_does_not_hold_up_the_end(venue: Venue) -> None:
+    reader, writer = await shake_hands(venue.server.port)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    request = b'{"op":"subscribe","channel":"book","symbols":["A"],"depth":null}'
+    writer.write(bytes([0x81, 0x80 | len(request), 0, 0, 0, 0]) + request)
+    async with asyncio.timeout(DEADLINE_S):
+        while not any(connection.waiting() for connection in venue.feed.connections):
+            venue.change_much(20)
+            await asyncio.sleep(0.005)
+    await stop_in_time(venue)
+    writer.close()
+    assert reader is not None
+
+
+async def test_work_that_does_not_end_does_not_hold_up_the_end(venue: Venue) -> None:
+    async def never(connection: Connection) -> None:
+        await asyncio.Event().wait()
+
+    venue.desk.disconnected = never  # type: ignore[method-assign]
+    async with connect(venue.url) as websocket:
+        await say(websocket, op="ping")
+        await hear(websocket)
+        await stop_in_time(venue)
