@@ -96,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
             "--clock", choices=("real", "manual"), help="manual: time moves by POST /operator/clock only"
         )
         added.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+        if name == "serve":
+            added.add_argument(
+                "--calendar",
+                choices=("round-the-clock", "sessions"),
+                help="sessions: phases change at the hours of Chinese trading days, which the settings file may set",
+            )
     init = command("init", "make the first operator of an empty venue")
     init.add_argument("--name", default="operator", help="the operator's sign-in name (operator)")
     init.add_argument(

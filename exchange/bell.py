@@ -5,8 +5,10 @@
                      └─── a batch has brought the time ◄┘
 
 A batch that brings the time of a change is followed by the commands for it before anything that its answers lead to:
-who is told of the new time finds the phases of that time. On a real clock a timer lets time come; on a manual one the
-operator does. A jump over several changes makes them all, in order; over several days the rest of the first, one
+who is told of the new time finds the phases of that time. Orders of that very batch still meet the phase before. On a
+real clock a timer lets time come; on a manual one the operator does.
+
+A jump over several changes makes them all, in order; over several days the rest of the first, one
 whole day for all between, and the last so far, so that `day` orders expire and what auctions collected is uncrossed.
 A start is such a jump from the last thing that the journal tells.
 

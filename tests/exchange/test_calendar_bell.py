@@ -275,6 +275,22 @@ async def test_what_was_opened_by_hand_on_a_day_off_passes_through_the_next_clos
         assert venue.phase() == "continuous"
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_however_the_clock_jumps_the_phase_is_that_of_the_hour(tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    now_ns = at("2026-09-20", "07:00")
+    async with house(tmp_path, "2026-09-20", "07:00", stocked=False) as venue:
+        await venue.do(DefineInstrument(SYMBOL))
+        for _ in range(40):
+            now_ns += chance.choice((1, 60, 3_600, 86_400)) * chance.randrange(1, 40) * SECOND_NS
+            if now_ns >= at("2026-12-31", "00:00"):
+                break
+            await venue.sequencer.set_clock(now_ns)
+            await venue.news()
+            passed = [change for change in USUAL.changes(venue_day(now_ns), chance) if change.time_ns <= now_ns]
+            assert venue.phase() == (passed[-1].phase if passed else "closed"), (seed, now_ns)
+
+
 # --- starts
 
 
