@@ -11,6 +11,7 @@ ones get one part a message, text for JSON and bytes for MessagePack. Reading sh
 """
 
 import logging
+from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -22,20 +23,20 @@ from marketdata.messages import (
     INTERVALS,
     RATES,
     Depths,
+    Echo,
     Error,
     Interval,
     Ping,
     Pong,
-    RequestId,
     Subscribe,
     Subscribed,
     Unsubscribe,
     Unsubscribed,
+    echo_of,
     refusal,
 )
 from marketdata.streams import Stream
 from marketdata.wire import Encoding, Packet, Payload, chunk, form_of
-from matching.messages import MAX_INTEGER
 
 if TYPE_CHECKING:
     from marketdata.feed import Feed
@@ -203,6 +204,11 @@ class Connection:
         self.room = MAX_OUTGOING
         """A lower bound of the bytes that may still be put into the outbox."""
         self._in_flight = 0
+        self._sign_ins = 0
+        """How many have been asked for, and how many of those answered."""
+        self._sign_ins_answered = 0
+        self._awaiting_sign_in: deque[tuple[int, dict[str, Any]]] = deque()
+        """Requests about the account that came while a sign-in was under way, each with how many had come before it."""
         self._allowance = REQUESTS_AT_ONCE
         self._allowed_ns = feed.now_ns
         self._refused = 0
@@ -224,7 +230,13 @@ class Connection:
         request = self._decode(data)
         if request is None:
             return None
-        request_id = _id_of(request)
+        if self._sign_ins > self._sign_ins_answered and request.get("channel") == "account":
+            self._await_sign_in(request)
+            return None
+        return self._take(request)
+
+    def _take(self, request: dict[str, Any]) -> Coroutine[Any, Any, None] | None:
+        request_id = echo_of(request)
         op = request.get("op")
         try:
             if op == "subscribe":
@@ -259,7 +271,7 @@ class Connection:
         self.refuse(None, "invalid_message", detail)
         return None
 
-    def _may(self, cost: int, request_id: RequestId) -> bool:
+    def _may(self, cost: int, request_id: Echo) -> bool:
         """Whether the reader may ask this much now; says so if not."""
         now_ns = self.feed.now_ns
         earned = (now_ns - self._allowed_ns) * REQUESTS_PER_SECOND // 1_000_000_000
@@ -279,7 +291,7 @@ class Connection:
         return False
 
     def refuse(
-        self, request_id: RequestId, code: str, detail: str, *, field: str | None = None, symbol: str | None = None
+        self, request_id: Echo, code: str, detail: str, *, field: str | None = None, symbol: str | None = None
     ) -> None:
         """Answer with an error; it counts as a request."""
         if self._may(1, request_id):
@@ -287,7 +299,7 @@ class Connection:
 
     # Order entry
 
-    def _enter(self, op: str, request_id: RequestId, request: dict[str, Any]) -> Coroutine[Any, Any, None] | None:
+    def _enter(self, op: str, request_id: Echo, request: dict[str, Any]) -> Coroutine[Any, Any, None] | None:
         if self.order_entry is None:
             self.refuse(request_id, "not_available", "orders are not taken on this connection", field="op")
             return None
@@ -295,9 +307,11 @@ class Connection:
             self.refuse(request_id, "too_many_requests", f"{MAX_IN_FLIGHT} requests wait for their answer already")
             return None
         self._in_flight += 1
+        if op == "sign_in":
+            self._sign_ins += 1
         return self._answer(self.order_entry, op, request_id, request)
 
-    async def _answer(self, entry: OrderEntry, op: str, request_id: RequestId, request: dict[str, Any]) -> None:
+    async def _answer(self, entry: OrderEntry, op: str, request_id: Echo, request: dict[str, Any]) -> None:
         try:
             answer = await entry.handle(self, op, request)
         except Exception:
@@ -309,12 +323,32 @@ class Connection:
         finally:
             self._in_flight -= 1
         self.send(answer)
+        if op == "sign_in":
+            self._sign_ins_answered += 1
+            while self._awaiting_sign_in and self._awaiting_sign_in[0][0] <= self._sign_ins_answered:
+                self._in_flight -= 1
+                self._take(self._awaiting_sign_in.popleft()[1])
+
+    def _await_sign_in(self, request: dict[str, Any]) -> None:
+        """What depends on who this is waits for the sign-ins sent before it, so that all may be sent in one breath."""
+        if self._in_flight >= MAX_IN_FLIGHT:
+            detail = f"{MAX_IN_FLIGHT} requests wait for their answer already"
+            self.refuse(echo_of(request), "too_many_requests", detail)
+            return
+        self._in_flight += 1
+        self._awaiting_sign_in.append((self._sign_ins, request))
 
     def sign_in(self, participant_id: int | None) -> None:
-        """The adapter or the order entry knows who this is, or that he has signed out."""
+        """The adapter or the order entry knows who this is, or that this is nobody in particular."""
         if participant_id != self.participant_id:
             self._stop(("account", None))
             self.participant_id = participant_id
+
+    def sign_out(self, detail: str) -> None:
+        """The session has ended: the account falls silent at once, and the reader hears why. The market goes on."""
+        if self.participant_id is not None:
+            self.sign_in(None)
+            self.send(Error(id=None, code="signed_out", detail=detail))
 
     # Subscriptions
 
@@ -415,7 +449,7 @@ class Connection:
             )
         )
 
-    def _symbols(self, request_id: RequestId, symbols: list[Any]) -> list[str]:
+    def _symbols(self, request_id: Echo, symbols: list[Any]) -> list[str]:
         """The good ones, once each; an error for every other."""
         good: dict[str, None] = {}
         for symbol in symbols:
@@ -544,18 +578,9 @@ class Connection:
         for subscription in self.subscriptions.values():
             subscription.stop()
         self.subscriptions = {}
+        self._awaiting_sign_in.clear()
         self.heartbeat = False
         self.feed.heartbeats.pop(self, None)
-
-
-def _id_of(request: dict[str, Any]) -> RequestId:
-    """The id to answer with, where it is one."""
-    request_id = request.get("id")
-    if isinstance(request_id, str):
-        return request_id if len(request_id) <= 64 else None
-    if isinstance(request_id, int) and not isinstance(request_id, bool) and abs(request_id) <= MAX_INTEGER:
-        return request_id
-    return None
 
 
 def _shown(value: object) -> str:

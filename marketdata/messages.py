@@ -8,12 +8,15 @@ Prices are integers in fen per kilogram, quantities in kilograms, turnover in fe
 """
 
 import re
+from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from matching.messages import (
+    MAX_INTEGER,
     AuctionUncrossed,
     InstrumentDefined,
     Integer,
@@ -67,8 +70,15 @@ MarketEvent = InstrumentDefined | PhaseChanged | TradeExecuted | AuctionUncrosse
 
 # What readers ask
 
-RequestId = Integer | Annotated[str, Meta(max_length=64)] | None
+MAX_ID_TEXT: Final = 64
+
+RequestId = Integer | Annotated[str, Meta(max_length=MAX_ID_TEXT)] | None
 """What the reader wants its answer marked with: an integer, a short text, or nothing."""
+
+Echo = RequestId | float
+"""What an error is marked with: the request's `id` also where it is another JSON scalar of sane size, so that the
+reader finds his request again (`echo_of`).
+"""
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="subscribe", forbid_unknown_fields=True):
@@ -137,9 +147,14 @@ class Pong(Struct, frozen=True, kw_only=True, tag_field="op", tag="pong"):
 
 
 class Error(Struct, frozen=True, kw_only=True, tag_field="op", tag="error", omit_defaults=True):
-    """The request was refused for a stable `code`; `field` and `symbol` say what of it, `detail` tells a person."""
+    """The request was refused for a stable `code`; `field` and `symbol` say what of it, `detail` tells a person.
 
-    id: RequestId
+    `id` is the request's. One that is no integer and no text of at most 64 characters is refused too, and repeated
+    where it is a number or a truth value; a longer text, a larger integer, a list, an object comes back as null.
+    `signed_out` answers no request: the session has ended, and with it the channel `account`.
+    """
+
+    id: Echo
     code: str
     detail: str
     field: str | None = None
@@ -258,7 +273,19 @@ _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 
 
-def refusal(request_id: RequestId, error: msgspec.ValidationError) -> Error:
+def echo_of(request: Mapping[str, Any]) -> Echo:
+    """What a request's error is marked with."""
+    request_id = request.get("id")
+    if isinstance(request_id, str):
+        return request_id if len(request_id) <= MAX_ID_TEXT else None
+    if isinstance(request_id, int):
+        return request_id if abs(request_id) <= MAX_INTEGER else None
+    if isinstance(request_id, float):
+        return request_id if isfinite(request_id) else None
+    return None
+
+
+def refusal(request_id: Echo, error: msgspec.ValidationError) -> Error:
     """The answer to a request that msgspec would not convert; it names the field, as far as the error does."""
     text = str(error)
     if found := _UNKNOWN.search(text):

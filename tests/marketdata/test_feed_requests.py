@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from marketdata.connection import MAX_FRAME, MAX_IN_FLIGHT, MAX_REFUSED, MAX_SUBSCRIPTIONS, REQUESTS_AT_ONCE
 from marketdata.feed import Connection, Feed
+from marketdata.messages import AccountChange
 from matching.messages import InstrumentDefined
 from tests.marketdata.feed_reader import NOON_NS, SECOND_NS, Reader, on_book
 
@@ -118,12 +119,29 @@ def test_what_is_no_messagepack_is_answered(feed: Feed, data: str | bytes) -> No
     assert answer["code"] == ("wrong_encoding" if isinstance(data, str) else "invalid_message")
 
 
-@pytest.mark.parametrize("request_id", [True, 1.5, [1], {"a": 1}, "x" * 65, 2**53, 10**30])
-def test_an_id_that_is_none_is_not_repeated(feed: Feed, request_id: Any) -> None:
+@pytest.mark.parametrize("request_id", [True, False, 1.5, -0.25])
+@pytest.mark.parametrize("message", [{"op": "ping"}, {"op": "fly"}, {"op": "subscribe", "channel": "tea"}])
+def test_an_id_of_another_kind_is_refused_and_repeated(feed: Feed, request_id: Any, message: dict[str, Any]) -> None:
     reader = Reader(feed)
-    reader.ask(op="ping", id=request_id)
+    reader.ask(id=request_id, **message)
     (answer,) = reader.answers()
-    assert (answer["id"], answer["code"], answer["field"]) == (None, "invalid_id", "id")
+    assert answer["op"] == "error"
+    assert (answer["id"], type(answer["id"])) == (request_id, type(request_id))
+
+
+@pytest.mark.parametrize(
+    "request_id", [[1], {"a": 1}, "x" * 65, 2**53, -(2**53), 10**30, int("9" * 4000), float("inf"), float("nan")]
+)
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+def test_an_id_that_is_none_is_not_repeated(feed: Feed, request_id: Any, encoding: str) -> None:
+    reader = Reader(feed, encoding=encoding)
+    try:
+        reader.ask(op="ping", id=request_id)
+    except OverflowError:
+        return  # what MessagePack cannot write down it cannot say
+    (answer,) = reader.answers()
+    assert answer["id"] is None
+    assert answer["code"] in ("invalid_id", "invalid_message")
 
 
 def test_one_bad_symbol_never_costs_the_others(feed: Feed) -> None:
@@ -318,6 +336,88 @@ async def test_orders_are_answered_as_they_are_done(feed: Feed) -> None:
     await tasks[0]
     assert reader.outlet.parts == [], "nobody is there to be told"
     assert reader.connection.disconnected() is None, "once is enough"
+
+
+class Doorkeeper(Desk):
+    """Lets in whom the token names, when it is told to."""
+
+    async def handle(self, connection: Connection, op: str, message: dict[str, Any]) -> Any:
+        answer = await super().handle(connection, "wait", message)
+        if op == "sign_in":
+            connection.sign_in(message["token"])
+        return answer
+
+
+async def test_what_is_asked_of_the_account_waits_for_the_sign_ins_before_it(feed: Feed) -> None:
+    desk = Doorkeeper()
+    reader = Reader(feed, order_entry=desk)
+    tasks = []
+
+    def send(**message: Any) -> None:
+        work = reader.ask(**message)
+        if work is not None:
+            tasks.append(asyncio.create_task(work))
+
+    send(op="subscribe", id=1, channel="account")
+    send(op="sign_in", id=2, token=None)
+    send(op="subscribe", id=3, channel="account")
+    send(op="sign_in", id=4, token=7)
+    send(op="subscribe", id=5, channel="account")
+    send(op="ping", id=6)
+    send(op="unsubscribe", id=7, channel="account")
+    while len(desk.waiting) < 2:
+        await asyncio.sleep(0)
+    assert [(answer["id"], answer["op"]) for answer in reader.answers()] == [(1, "error"), (6, "pong")]
+    desk.waiting[2].set_result({"op": "error", "id": 2})
+    await tasks[0]
+    assert [(answer["id"], answer["op"]) for answer in reader.answers()] == [(2, "error"), (3, "error")]
+    desk.waiting[4].set_result({"op": "signed_in", "id": 4})
+    await tasks[1]
+    messages = reader.read()
+    assert [(each["id"], each["op"]) for each in messages if "op" in each] == [
+        (4, "signed_in"),
+        (5, "subscribed"),
+        (7, "unsubscribed"),
+    ]
+    assert [each["kind"] for each in messages if "op" not in each] == ["snapshot"]
+
+
+async def test_what_waits_for_a_sign_in_is_limited_and_goes_with_its_connection(feed: Feed) -> None:
+    desk = Doorkeeper()
+    reader = Reader(feed, order_entry=desk)
+    work = reader.ask(op="sign_in", id=0, token=7)
+    assert work is not None
+    task = asyncio.create_task(work)
+    for request_id in range(1, MAX_IN_FLIGHT + 1):
+        assert reader.ask(op="subscribe", id=request_id, channel="account") is None
+    (answer,) = reader.answers()
+    assert (answer["id"], answer["code"]) == (MAX_IN_FLIGHT, "too_many_requests")
+    gone = reader.connection.disconnected()
+    assert gone is not None
+    await gone
+    while not desk.waiting:
+        await asyncio.sleep(0)
+    desk.waiting[0].set_result({"op": "signed_in", "id": 0})
+    await task
+    assert reader.outlet.parts == []
+    assert not feed.account(7).readers
+
+
+def test_a_session_that_ends_silences_the_account_at_once_and_says_so(feed: Feed) -> None:
+    reader = Reader(feed)
+    reader.connection.sign_in(7)
+    reader.ask(op="subscribe", id=1, channel="account")
+    reader.ask(op="subscribe", id=2, channel="book", symbols=["A"])
+    reader.read()
+    reader.connection.sign_out("the session was ended elsewhere")
+    feed.publish(feed.sequence + 1, NOON_NS, [on_book(1, "buy", 250, 7)])
+    feed.publish_account(7, feed.sequence, NOON_NS, [AccountChange(order={"order_id": 1})])
+    told, book = reader.read()
+    assert told == {"op": "error", "id": None, "code": "signed_out", "detail": "the session was ended elsewhere"}
+    assert book["channel"] == "book"
+    reader.connection.sign_out("again")
+    reader.ask(op="subscribe", id=3, channel="account")
+    assert [answer["code"] for answer in reader.answers()] == ["not_signed_in"]
 
 
 async def test_there_is_a_limit_to_the_orders_that_wait(feed: Feed) -> None:
