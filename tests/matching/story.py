@@ -5,7 +5,7 @@
     ---
     100  #3 5
 
-Each order belongs to the participant of its own number, unless `by` names another.
+Each order, listing, bid and so on belongs to the participant of its own number, unless `by` names another.
 """
 
 from textwrap import dedent
@@ -13,28 +13,61 @@ from typing import Any
 
 from matching import Market
 from matching.messages import (
+    AcceptanceRejected,
+    AcceptCounter,
     AdvanceTime,
     AmendOrder,
     AmendRejected,
+    AuctionClosed,
+    AuctionExtended,
+    AuctionOpened,
+    AuctionRejected,
     AuctionUncrossed,
+    Bid,
+    BidPlaced,
+    BidRejected,
     CancelOrder,
     CancelRejected,
     Command,
     CommandRejected,
+    ConfirmRejected,
+    ConfirmTrade,
+    CounterBid,
+    CounterClosed,
+    CounterPlaced,
+    CounterRejected,
+    DeclineReport,
     DefineInstrument,
     Event,
     InstrumentDefined,
+    ListingClosed,
+    ListingOpened,
+    ListingRejected,
+    ListLot,
     MassCancel,
+    OpenAuction,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
     OrderRejected,
     PhaseChanged,
     PlaceOrder,
+    Rejection,
+    ReportClosed,
+    ReportRejected,
+    ReportTrade,
     SelfTradePrevented,
     SetPhase,
     StopTriggered,
+    TakeListing,
+    TakeRejected,
     TradeExecuted,
+    TradeReported,
+    WithdrawalRejected,
+    WithdrawAuction,
+    WithdrawCounter,
+    WithdrawListing,
+    WithdrawReport,
 )
 
 SYMBOL = "BXJ-1-SX1-26W47"
@@ -54,7 +87,7 @@ class Story:
         reason = self.market.check(command)
         events = self.market.apply(command)
         self.market.audit()
-        assert [event.reason for event in events if isinstance(event, REFUSALS)] == ([reason] if reason else [])
+        assert [event.reason for event in events if isinstance(event, Rejection)] == ([reason] if reason else [])
         self.lines.extend(told(event) for event in events)
 
     def buy(self, order_id: int, quantity: int, price: int | None = None, by: int | None = None, **more: Any) -> None:
@@ -90,6 +123,67 @@ class Story:
     def mass_cancel(self, participant_id: int, **chosen: Any) -> None:
         self.apply(MassCancel(participant_id, **chosen))
 
+    # Where there is no book
+
+    def list_lot(self, listing_id: int, quantity: int, price: int, by: int | None = None, **more: Any) -> None:
+        """A lot of the listing's own number, or a want."""
+        if more.get("side") != "buy":
+            more.setdefault("lot_id", listing_id)
+        self.apply(
+            ListLot(
+                listing_id=listing_id, participant_id=by or listing_id, symbol=SYMBOL, quantity=quantity, price=price,
+                **more,
+            )
+        )  # fmt: skip
+
+    def take(self, take_id: int, listing_id: int, quantity: int, by: int | None = None, **more: Any) -> None:
+        self.apply(TakeListing(take_id, listing_id, by or take_id, quantity, **more))
+
+    def counter(
+        self, counter_id: int, listing_id: int, quantity: int, price: int, by: int | None = None, **more: Any
+    ) -> None:
+        self.apply(CounterBid(counter_id, listing_id, by or counter_id, quantity, price, **more))
+
+    def accept(self, counter_id: int, by: int) -> None:
+        self.apply(AcceptCounter(counter_id, by))
+
+    def open_auction(
+        self, auction_id: int, quantity: int, start_price: int, by: int | None = None, **more: Any
+    ) -> None:
+        """English, of the auction's own lot, by steps of 1, until 100, unless something else is said."""
+        if more.get("side") != "buy":
+            more.setdefault("lot_id", auction_id)
+        terms = {"style": "english", "step": 1, "ends_ns": 100, **more}
+        self.apply(
+            OpenAuction(
+                auction_id=auction_id, participant_id=by or auction_id, symbol=SYMBOL, quantity=quantity,
+                start_price=start_price, **terms,
+            )
+        )  # fmt: skip
+
+    def bid(self, bid_id: int, auction_id: int, price: int | None, by: int | None = None, **more: Any) -> None:
+        self.apply(Bid(bid_id, auction_id, by or bid_id, price, **more))
+
+    def report(self, report_id: int, side: Any, quantity: int, price: int, to: int, **more: Any) -> None:
+        """Reported by the participant of the report's number, until 100."""
+        more.setdefault("expires_ns", 100)
+        self.apply(
+            ReportTrade(
+                report_id=report_id, participant_id=report_id, counterparty_id=to, symbol=SYMBOL, side=side,
+                quantity=quantity, price=price, **more,
+            )
+        )  # fmt: skip
+
+    def confirm(self, confirm_id: int, report_id: int, by: int | None = None) -> None:
+        self.apply(ConfirmTrade(confirm_id, report_id, by or confirm_id))
+
+    def withdraw(self, kind: str, id: int, by: int | None = None) -> None:
+        kinds: dict[str, Any] = {
+            "listing": WithdrawListing, "counter": WithdrawCounter, "auction": WithdrawAuction,
+            "report": WithdrawReport, "decline": DeclineReport,
+        }  # fmt: skip
+        self.apply(kinds[kind](id, by or id))
+
     def tells(self, expected: str) -> None:
         """Compare everything since the last time, and forget it. Acceptances may be left out, all or none."""
         wanted = [line for line in dedent(expected).strip().splitlines() if line]
@@ -106,9 +200,6 @@ class Story:
     def waits(self, *order_ids: int) -> None:
         """Compare who waits unseen."""
         assert [view.order_id for view in self.market.orders() if view.state == "waiting"] == list(order_ids)
-
-
-REFUSALS = (OrderRejected, CancelRejected, AmendRejected, CommandRejected)
 
 
 def told(event: Event) -> str:
@@ -139,6 +230,45 @@ def told(event: Event) -> str:
             return f"phase {event.phase}"
         case AuctionUncrossed():
             return f"uncrossed {event.quantity} at {event.price}, surplus {event.surplus}"
+        case ListingOpened():
+            return f"listed {event.listing_id}"
+        case CounterPlaced():
+            return f"countered {event.listing_id} by {event.counter_id}"
+        case AuctionOpened():
+            return f"auction {event.auction_id}"
+        case BidPlaced():
+            return f"bid {event.bid_id} in {event.auction_id}: {event.price}"
+        case AuctionExtended():
+            return f"extended {event.auction_id}: {event.ends_ns}"
+        case AuctionClosed():
+            sold = "" if event.price is None else f"{event.quantity} at {event.price}, "
+            return f"closed {event.auction_id}: {sold}{event.reason}"
+        case TradeReported():
+            return f"reported {event.report_id}"
+        case ListingClosed():
+            return f"closed {event.listing_id}: {event.quantity}, {event.reason}"
+        case CounterClosed():
+            return f"closed {event.counter_id}: {event.reason}"
+        case ReportClosed():
+            return f"closed {event.report_id}: {event.reason}"
+        case ListingRejected():
+            return f"rejected {event.listing_id}: {event.reason}"
+        case TakeRejected():
+            return f"rejected {event.take_id}: {event.reason}"
+        case CounterRejected():
+            return f"rejected {event.counter_id}: {event.reason}"
+        case AcceptanceRejected():
+            return f"acceptance rejected {event.counter_id}: {event.reason}"
+        case WithdrawalRejected():
+            return f"{event.command} rejected {event.id}: {event.reason}"
+        case AuctionRejected():
+            return f"rejected {event.auction_id}: {event.reason}"
+        case BidRejected():
+            return f"rejected {event.bid_id}: {event.reason}"
+        case ReportRejected():
+            return f"rejected {event.report_id}: {event.reason}"
+        case ConfirmRejected():
+            return f"rejected {event.confirm_id}: {event.reason}"
 
 
 def drawn(market: Market, symbol: str = SYMBOL) -> str:
