@@ -88,7 +88,8 @@ class Story:
         events = self.market.apply(command)
         self.market.audit()
         assert [event.reason for event in events if isinstance(event, Rejection)] == ([reason] if reason else [])
-        self.lines.extend(told(event) for event in events)
+        agreed = isinstance(command, ConfirmTrade)
+        self.lines.extend(told(event, "by agreement" if agreed else "in the auction") for event in events)
 
     def buy(self, order_id: int, quantity: int, price: int | None = None, by: int | None = None, **more: Any) -> None:
         self._place(order_id, "buy", quantity, price, by, more)
@@ -202,7 +203,7 @@ class Story:
         assert [view.order_id for view in self.market.orders() if view.state == "waiting"] == list(order_ids)
 
 
-def told(event: Event) -> str:
+def told(event: Event, without_aggressor: str = "in the auction") -> str:
     """One event in a line."""
     match event:
         case InstrumentDefined():
@@ -216,7 +217,7 @@ def told(event: Event) -> str:
             return f"{event.command} rejected: {event.reason}"
         case TradeExecuted():
             who = f"{event.buy_order_id} buys {event.quantity} of {event.sell_order_id} at {event.price}"
-            return f"trade {event.trade_id}: {who}" + ("" if event.aggressor_side else " in the auction")
+            return f"trade {event.trade_id}: {who}" + ("" if event.aggressor_side else f" {without_aggressor}")
         case OrderCancelled():
             return f"cancelled {event.order_id}: {event.quantity}, {event.reason}"
         case OrderAmended():
