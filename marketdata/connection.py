@@ -12,7 +12,7 @@ ones get one part a message, text for JSON and bytes for MessagePack. Reading sh
 
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
@@ -195,9 +195,9 @@ class Connection:
         self.participant_id: int | None = None
         self.context: Any = None
         """For the order entry to keep what it has to know of this connection."""
+        self.heard: Callable[[], None] | None = None
+        """Called for each message that arrives, good or bad: a sign of life, for the order entry."""
         self.open = True
-        self.received = 0
-        """Messages that have arrived, good or bad: a sign of life for the order entry."""
         self.subscriptions: dict[tuple[str, str | None], Subscription] = {}
         self.heartbeat = False
         self.outbox: list[Payload] = []
@@ -223,7 +223,8 @@ class Connection:
         """
         if not self.open:
             return None
-        self.received += 1
+        if self.heard is not None:
+            self.heard()
         if len(data) > MAX_FRAME:
             self.close(TOO_BIG, f"a message may have {MAX_FRAME} bytes")
             return None

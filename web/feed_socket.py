@@ -7,7 +7,6 @@ HTTP, so none are taken here.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from litestar import WebSocket, websocket
@@ -28,6 +27,9 @@ LANES: dict[Lane, int] = {"desk": 10, "phone": 4}
 MAXIMUM_CONNECTIONS = 5_000
 
 Socket = WebSocket[Any, Any, State]
+
+CLOSING_S = 2.0
+"""How long what is written, and the farewell after it, may take to leave a reader whom the feed has closed."""
 
 TRY_LATER = 1013
 POLICY_VIOLATION = 1008
@@ -50,12 +52,18 @@ async def feed_socket(socket: Socket, lane: Annotated[Lane, QueryParameter()] = 
     protocol = next((name for name in offered if name in SUBPROTOCOLS), None)
     await socket.accept(subprotocols=protocol)
     web.metrics.connections.inc()
-    outlet = _Outlet(socket, lambda: caller is None or web.sessions.is_alive(caller.session))
+    outlet = _Outlet(socket)
     connection = feed.connect(outlet, encoding=SUBPROTOCOLS.get(protocol or "", "json"), lane=LANES[lane])
-    connection.sign_in(None if caller is None else caller.participant_id)
+    unwatch = None
+    if caller is not None:
+        connection.sign_in(caller.participant_id)
+        # Signed out on this device or another: the account falls silent, the market goes on.
+        unwatch = web.sessions.watch(caller.session, connection.sign_out)
     try:
         await outlet.carry(connection)
     finally:
+        if unwatch is not None:
+            unwatch()
         web.metrics.connections.dec()
         ending = connection.disconnected()
         if ending is not None:
@@ -81,14 +89,14 @@ async def _caller_of(socket: Socket) -> Caller | None:
 class _Outlet:
     """What leaves, one message after the other; what waits is counted, so that the feed knows a slow reader."""
 
-    def __init__(self, socket: Socket, is_alive: Callable[[], bool]) -> None:
+    def __init__(self, socket: Socket) -> None:
         self._socket = socket
-        self._is_alive = is_alive
         self._parts: deque[Payload] = deque()
         self._bytes = 0
         self._stirred = asyncio.Event()
         self._moved = asyncio.Event()
         self._ending: tuple[int, str] | None = None
+        self._closing = asyncio.Event()
 
     # What the feed calls
 
@@ -102,20 +110,25 @@ class _Outlet:
 
     def close(self, code: int, reason: str) -> None:
         self._ending = (code, reason)
+        self._closing.set()
         self._stirred.set()
 
     # What carries
 
     async def carry(self, connection: Connection) -> None:
-        """Both directions, until either ends."""
-        reading = asyncio.ensure_future(self._read(connection))
-        writing = asyncio.ensure_future(self._write(connection))
+        """Both directions, until either ends; no longer than `CLOSING_S` after the feed has closed it."""
+        tasks = [asyncio.ensure_future(work) for work in (self._read(connection), self._write(connection), self._end())]
         try:
-            await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (reading, writing):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reading, writing, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _end(self) -> None:
+        """Who does not read keeps the last message from leaving, and would keep the farewell from it for ever."""
+        await self._closing.wait()
+        await asyncio.sleep(CLOSING_S)
 
     async def _read(self, connection: Connection) -> None:
         while True:
@@ -137,9 +150,6 @@ class _Outlet:
         while True:
             await self._stirred.wait()
             self._stirred.clear()
-            if not self._is_alive():
-                # Signed out on this device or another: the account falls silent, the market goes on.
-                connection.sign_in(None)
             while self._parts:
                 part = self._parts.popleft()
                 message: Any = {"type": "websocket.send", "text" if isinstance(part, str) else "bytes": part}

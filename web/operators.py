@@ -21,7 +21,7 @@ from web.context import SignedIn, gateway_of, in_role, services
 from web.errors import Problem, Refused, problems
 from web.market import Clock, Instrument, clock_of, instrument_of
 from web.ports import Gateway, Outcome
-from web.sessions import Sessions, has_credentials, set_credentials
+from web.sessions import Sessions, has_credentials
 from web.views import Items, live, page_of
 
 E = TypeVar("E")
@@ -247,9 +247,7 @@ async def admit(gateway: Gateway, sessions: Sessions, new: NewParticipant) -> Pa
         if taken or registered.roles != tuple(new.roles):
             raise
     try:
-        await gateway.own_records(
-            lambda connection: set_credentials(connection, registered.participant_id, registered.name, password_hash)
-        )
+        await sessions.let_in(registered.participant_id, registered.name, password_hash)
     except IntegrityError:
         # The same request, sent twice at once: the other one was first.
         raise Refused("name_taken", field="name") from None

@@ -10,17 +10,21 @@ with the code that HTTP would give. Many requests may be under way; they enter t
 arrived.
 
 Two ways to be safe when the line breaks, both for all live orders of the participant: `cancel_on_disconnect` when the
-connection ends, `cancel_after_ms` when nothing has been heard for so long, pings included.
+connection ends, `cancel_after_ms` when nothing has been heard for so long, pings included: once for each silence. When
+the session ends the connection is told at once (`error`, code `signed_out`, id null), takes no more orders and hears
+no more of the account; what it has promised for a broken line holds on.
 """
 
 import asyncio
+import functools
 import logging
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from marketdata.connection import Connection
-from marketdata.messages import Error, RequestId
+from marketdata.messages import Error, RequestId, echo_of
 from matching.messages import Side
 from web.bodies import Answer, Body, PositiveInteger, ShortText, convert
 from web.desk import Desk, NewOrder, Order, OrderChange
@@ -85,9 +89,16 @@ class _Desk(Struct, eq=False):
     gate: asyncio.Lock
     """Held while signing in, so that what was sent after it waits, in order."""
     caller: Caller | None = None
+    unwatch: Callable[[], None] | None = None
+    """Ends the watch of the caller's session."""
+    guarded_id: int | None = None
+    """Whose orders are cancelled when the line breaks: the last one who signed in, his session may have ended."""
     cancel_on_disconnect: bool = False
     cancel_after_s: float | None = None
+    heard_s: float = 0.0
+    """When the last message came, by the loop's clock."""
     timer: asyncio.TimerHandle | None = None
+    """Runs from a message until `cancel_after_s` of silence; not while a silence goes on that it has told of."""
 
 
 class OrderEntry:
@@ -102,24 +113,26 @@ class OrderEntry:
 
     async def handle(self, connection: Connection, op: str, message: dict[str, Any]) -> Any:
         """One request's answer; nothing is raised."""
-        request_id: RequestId = None
         try:
             body = {name: value for name, value in message.items() if name not in ("op", "id")}
             request_id = convert(_Id, {"id": message.get("id")}).id
             return await self._answer(connection, op, request_id, body)
         except Exception as error:
             problem = problem_of(error)
-            return Error(id=request_id, code=problem.code, detail=problem.detail, field=problem.field)
+            return Error(id=echo_of(message), code=problem.code, detail=problem.detail, field=problem.field)
 
     async def disconnected(self, connection: Connection) -> None:
         """Cancel what was to be cancelled in that case. The timer of a connection that is gone is settled by the
         same cancel.
         """
         desk = _of(connection)
+        # Behind a sign-in under way, and behind the orders that wait for it: they were sent before the line broke.
+        async with desk.gate:
+            self._leave(desk)
         if desk.timer is not None:
             desk.timer.cancel()
-        if desk.caller is not None and (desk.cancel_on_disconnect or desk.cancel_after_s is not None):
-            await self._cancel_for_safety(desk.caller.participant_id)
+        if desk.guarded_id is not None and (desk.cancel_on_disconnect or desk.cancel_after_s is not None):
+            await self._cancel_for_safety(desk.guarded_id)
 
     async def _answer(self, connection: Connection, op: str, request_id: RequestId, body: dict[str, Any]) -> Any:
         desk = _of(connection)
@@ -131,8 +144,7 @@ class OrderEntry:
         if caller is None:
             raise Unauthenticated("sign_in comes first")
         if not self._sessions.is_alive(caller.session):
-            connection.sign_in(None)
-            desk.caller = None
+            self._ended(connection, desk, "the session has run out")
             raise Unauthenticated("the session has ended, sign in again")
         self._sessions.current(caller).must_be("trader", "grower")
         participant_id = caller.participant_id
@@ -158,11 +170,15 @@ class OrderEntry:
         """Signing in again replaces who the connection speaks for, and what happens when it breaks."""
         async with desk.gate:
             caller = await self._sessions.caller_of_token(request.token)
+            self._leave(desk)
             desk.caller = caller
+            desk.guarded_id = caller.participant_id
             desk.cancel_on_disconnect = request.cancel_on_disconnect
             desk.cancel_after_s = None if request.cancel_after_ms is None else request.cancel_after_ms / 1000
             connection.sign_in(caller.participant_id)
-            self._arm(connection, desk)
+            if connection.open:
+                desk.unwatch = self._sessions.watch(caller.session, functools.partial(self._ended, connection, desk))
+            self._guard(connection, desk)
         return SignedIn(
             id=request_id,
             participant_id=caller.participant_id,
@@ -171,24 +187,50 @@ class OrderEntry:
             expires_ns=caller.session.expires_ns,
         )
 
+    def _ended(self, connection: Connection, desk: _Desk, reason: str) -> None:
+        """The session has: nobody speaks here any more."""
+        self._leave(desk)
+        desk.caller = None
+        connection.sign_out(reason)
+
+    def _leave(self, desk: _Desk) -> None:
+        if desk.unwatch is not None:
+            desk.unwatch()
+            desk.unwatch = None
+
     # The dead man's switch
 
-    def _arm(self, connection: Connection, desk: _Desk) -> None:
+    def _guard(self, connection: Connection, desk: _Desk) -> None:
+        """Begin to listen for silence, or stop."""
         if desk.timer is not None:
             desk.timer.cancel()
             desk.timer = None
-        if desk.cancel_after_s is not None and connection.open:
-            loop = asyncio.get_running_loop()
-            desk.timer = loop.call_later(desk.cancel_after_s, self._look, connection, desk, connection.received)
+        if desk.cancel_after_s is None or not connection.open:
+            connection.heard = None
+            return
+        connection.heard = functools.partial(self._heard, desk)
+        self._heard(desk)
 
-    def _look(self, connection: Connection, desk: _Desk, received: int) -> None:
-        """Heard something since? Wait as long again. Else cancel, once for each silence."""
+    def _heard(self, desk: _Desk) -> None:
+        """Of each message. The timer is not moved by it: it looks itself how long ago the last one was."""
+        loop = asyncio.get_running_loop()
+        desk.heard_s = loop.time()
+        if desk.timer is None:
+            assert desk.cancel_after_s is not None
+            desk.timer = loop.call_later(desk.cancel_after_s, self._look, desk)
+
+    def _look(self, desk: _Desk) -> None:
+        assert desk.cancel_after_s is not None
+        assert desk.guarded_id is not None
+        loop = asyncio.get_running_loop()
+        due_s = desk.heard_s + desk.cancel_after_s
+        if loop.time() < due_s:
+            desk.timer = loop.call_at(due_s, self._look, desk)
+            return
         desk.timer = None
-        if connection.received == received and desk.caller is not None:
-            task = asyncio.ensure_future(self._cancel_for_safety(desk.caller.participant_id))
-            self._cancelling.add(task)
-            task.add_done_callback(self._cancelling.discard)
-        self._arm(connection, desk)
+        task = asyncio.ensure_future(self._cancel_for_safety(desk.guarded_id))
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
 
     async def _cancel_for_safety(self, participant_id: int) -> None:
         """Nobody is there to try again, so this does, until the venue takes it or has halted."""

@@ -6,6 +6,7 @@ also carry the session's CSRF token. Sessions live in real time, whatever the ve
 year without signing anybody out.
 """
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -34,6 +35,10 @@ MAXIMUM_PER_PARTICIPANT = 100
 RENEWAL_NS = 10 * 60 * 10**9
 """How much later a session must end than the database has it before the database is told."""
 
+RUN_OUT = "the session has run out"
+LONGEST_TIMER_S = 3_600.0
+"""Loops do not like timers of weeks."""
+
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -46,7 +51,9 @@ class Session(Struct):
     created_ns: int
     expires_ns: int
     ended: bool = False
-    """Signed out, or made room for another. Connections that began with it look here."""
+    """Signed out, made room for another, or run out. Whoever keeps a caller for longer than a request watches it
+    (`Sessions.watch`).
+    """
 
 
 class Caller(Struct, frozen=True):
@@ -68,6 +75,14 @@ class Caller(Struct, frozen=True):
             raise Forbidden(f"this is for the role {' or '.join(roles)}")
 
 
+class _Watch(Struct, eq=False):
+    """Who wants to be told of a session's end, and the timer that looks whether it has run out."""
+
+    session: Session
+    listeners: dict[object, Callable[[str], None]]
+    timer: asyncio.TimerHandle | None = None
+
+
 class Sessions:
     """Signs in, signs out, and recognises. The sessions table is the record; memory is a cache of it."""
 
@@ -77,6 +92,7 @@ class Sessions:
         self._settings = settings
         self._now_ns = now_ns
         self._kept: dict[bytes, Session] = {}
+        self._watches: dict[bytes, _Watch] = {}
         self._signing_in = 0
         # One name from one address, and one address with many names.
         self._by_name = Throttle(settings.failed_sign_ins, settings.failed_sign_in_window_s)
@@ -110,8 +126,8 @@ class Sessions:
 
     async def sign_out(self, caller: Caller) -> None:
         digest = caller.session.digest
-        self._end(digest)
         caller.session.ended = True
+        self._end(digest, "you have signed out")
         await self._gateway.own_records(
             lambda connection: connection.execute(
                 delete(tables.sessions).where(tables.sessions.c.token_digest == digest)
@@ -155,10 +171,10 @@ class Sessions:
     async def caller_of_token(self, token: str, *, by_cookie: bool = False) -> Caller:
         """The caller that a token stands for. Costs no I/O for a session in use. Raises `Unauthenticated`."""
         digest = digest_of(token)
-        session = self._kept.get(digest) or await self._fetch(digest)
+        session = self._recall(digest) or await self._fetch(digest)
         now_ns = self._now_ns()
         if session is None or session.expires_ns <= now_ns:
-            self._kept.pop(digest, None)
+            self._end(digest, RUN_OUT)
             raise Unauthenticated("the session has ended, sign in again")
         participant = self._gateway.participant(session.participant_id)
         if participant is None:
@@ -172,6 +188,27 @@ class Sessions:
         """Whether a session that was recognised before still holds; asks nobody, so that nothing has to be awaited."""
         return not session.ended and session.expires_ns > self._now_ns()
 
+    def watch(self, session: Session, told: Callable[[str], None]) -> Callable[[], None]:
+        """Have `told` called with the reason, for people, as soon as the session ends; at once where it has. What is
+        returned ends the watch. For as long as a session is watched it is kept in memory.
+        """
+        if not self.is_alive(session):
+            told("the session has ended")
+            return _nothing
+        watch = self._watches.get(session.digest)
+        if watch is None:
+            watch = self._watches[session.digest] = _Watch(session, {})
+            self._look_later(watch)
+        listener = object()
+        watch.listeners[listener] = told
+
+        def unwatch() -> None:
+            watch.listeners.pop(listener, None)
+            if not watch.listeners:
+                self._forget(watch)
+
+        return unwatch
+
     def current(self, caller: Caller) -> Caller:
         """The caller with the roles of this moment. Raises `Unauthenticated`."""
         participant = self._gateway.participant(caller.participant_id)
@@ -179,8 +216,22 @@ class Sessions:
             raise Unauthenticated
         return _caller(participant, caller.session, caller.by_cookie)
 
+    async def let_in(self, participant_id: int, name: str, password_hash: str) -> None:
+        """Let a participant sign in by this name and password; ends the sessions that an older password began. Raises
+        `sqlalchemy.exc.IntegrityError` where the name is another's.
+        """
+        await self._gateway.own_records(
+            lambda connection: set_credentials(connection, participant_id, name, password_hash)
+        )
+        kept = [*self._kept.values(), *(watch.session for watch in self._watches.values())]
+        for session in kept:
+            if session.participant_id == participant_id:
+                self._end(session.digest, "the password has been changed")
+
     def close(self) -> None:
         self.passwords.close()
+        for watch in list(self._watches.values()):
+            self._forget(watch)
 
     async def _begin(self, participant: ParticipantRegistered, user_agent: str | None) -> tuple[str, Caller]:
         token = secrets.token_urlsafe(32)
@@ -194,7 +245,7 @@ class Sessions:
         )
         ended = await self._gateway.own_records(lambda connection: _insert(connection, session, user_agent, now_ns))
         for digest in ended:
-            self._end(digest)
+            self._end(digest, f"a participant has at most {MAXIMUM_PER_PARTICIPANT} sessions, and this was the oldest")
         self._keep(session)
         return token, _caller(participant, session, by_cookie=False)
 
@@ -215,19 +266,54 @@ class Sessions:
         session = await self._gateway.own_records(lambda connection: _session_of(connection, digest))
         if session is not None:
             # Two requests may fetch at once: the first one's object stays, so that renewals are seen by both.
-            return self._kept.get(digest) or self._keep(session)
+            return self._recall(digest) or self._keep(session)
         return None
 
-    def _end(self, digest: bytes) -> None:
+    def _recall(self, digest: bytes) -> Session | None:
+        session = self._kept.get(digest)
+        if session is None:
+            watch = self._watches.get(digest)
+            if watch is not None:
+                session = self._keep(watch.session)
+        return session
+
+    def _end(self, digest: bytes, reason: str) -> None:
         session = self._kept.pop(digest, None)
         if session is not None:
             session.ended = True
+        watch = self._watches.get(digest)
+        if watch is not None:
+            watch.session.ended = True
+            self._forget(watch)
+            for told in list(watch.listeners.values()):
+                told(reason)
+
+    def _look_later(self, watch: _Watch) -> None:
+        left_s = (watch.session.expires_ns - self._now_ns()) / 10**9
+        watch.timer = asyncio.get_running_loop().call_later(min(left_s, LONGEST_TIMER_S), self._look, watch)
+
+    def _look(self, watch: _Watch) -> None:
+        """It may have been used since: then the end is later."""
+        if self.is_alive(watch.session):
+            self._look_later(watch)
+        else:
+            self._end(watch.session.digest, RUN_OUT)
+
+    def _forget(self, watch: _Watch) -> None:
+        if watch.timer is not None:
+            watch.timer.cancel()
+        if self._watches.get(watch.session.digest) is watch:
+            del self._watches[watch.session.digest]
 
     def _keep(self, session: Session) -> Session:
         if len(self._kept) >= MAXIMUM_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[session.digest] = session
         return session
+
+
+def _nothing() -> None:
+    """Ends the watch of what had ended before."""
 
 
 def digest_of(token: str) -> bytes:

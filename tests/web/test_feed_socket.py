@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from socket import SO_RCVBUF, SOL_SOCKET
+from socket import socket as raw_socket
 from typing import Any
 
 import msgspec
@@ -96,9 +98,11 @@ async def test_signing_out_silences_the_account(office: Office, port: int) -> No
         await ask(socket, op="subscribe", id=1, channel="account")
         await hear(socket)
         await office.anyone.delete("/api/v1/sessions/current", headers={"authorization": f"Bearer {token}"})
-        assert (await ask(socket, op="ping", id=2))["op"] == "pong"
+        told = await hear(socket)
+        assert (told["op"], told["id"], told["code"]) == ("error", None, "signed_out")
         trader = await office.as_("trader")
         await post(trader, "orders", buy("a", 10, 240), 201)
+        assert (await ask(socket, op="ping", id=2))["op"] == "pong"
         assert (await ask(socket, op="subscribe", id=3, channel="account"))["code"] == "not_signed_in"
 
 
@@ -179,6 +183,32 @@ async def test_a_reader_who_does_not_read_holds_up_nobody(office: Office, port: 
 
 async def test_a_plain_request_is_told_what_this_is(office: Office) -> None:
     problem(await office.anyone.get("/feed"), 405, "method_not_allowed")
+
+
+async def test_the_venue_closes_a_reader_who_does_not_read(
+    office: Office, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written waits in the reader's own buffers, and the farewell behind it."""
+    monkeypatch.setattr("web.feed_socket.CLOSING_S", 0.2)
+    with raw_socket() as raw:
+        raw.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(raw, ("127.0.0.1", port))
+        upgrade = (
+            "GET /feed HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+        )
+        await loop.sock_sendall(raw, upgrade.encode())
+        async with asyncio.timeout(DEADLINE_S):
+            while not office.gateway.feed.connections:
+                await asyncio.sleep(0.005)
+        (connection,) = office.gateway.feed.connections
+        for _ in range(12):
+            connection.send({"op": "x" * 1_000_000})
+        connection.flush()
+        connection.close(4008, "too slow")
+        await _nobody_reads(office)
 
 
 async def _nobody_reads(office: Office) -> None:

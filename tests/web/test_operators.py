@@ -45,7 +45,7 @@ async def test_the_same_registration_sent_twice_at_once(office: Office, monkeypa
     await post(operator, "operator/participants", NEW, 201)
     # The second one looks for the first one's credentials a moment before they are there.
     monkeypatch.setattr("web.operators.has_credentials", lambda connection, participant_id: False)
-    monkeypatch.setattr("web.operators.set_credentials", _taken)
+    monkeypatch.setattr("web.sessions.set_credentials", _taken)
     problem(await operator.post("/api/v1/operator/participants", json=NEW), 409, "name_taken", "name")
 
 

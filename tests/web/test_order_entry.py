@@ -17,6 +17,7 @@ from matching.messages import MassCancel
 from settlement.messages import EnterOrder
 from tests.web.office import SYMBOL, TRADER, Office, buy, get, new_lot, post
 from web.ports import VenueBusy
+from web.sessions import Caller
 
 DEADLINE_S = 10.0
 
@@ -116,6 +117,7 @@ async def test_sign_in_place_amend_cancel(office: Office, line: Line) -> None:
         ({"op": "sign_in", "token": "x"}, "unauthenticated", None),
         ({"op": "sign_in", "token": "x", "cancel_after_ms": 1}, "invalid_request", "cancel_after_ms"),
         ({"op": "place", "id": [1], **buy("a", 1)}, "invalid_request", "id"),
+        ({"op": "place", "id": 1.5, **buy("a", 1)}, "invalid_request", "id"),
     ],
 )
 async def test_what_is_wrong_is_answered(
@@ -125,7 +127,7 @@ async def test_what_is_wrong_is_answered(
     await line.send(**{"id": "q", **message})
     answer = await line.hear()
     assert (answer["op"], answer["code"], answer.get("field")) == ("error", code, field)
-    assert answer["id"] == (None if isinstance(message.get("id"), list) else "q")
+    assert answer["id"] == (None if isinstance(message.get("id"), list) else message.get("id", "q"))
     assert answer["detail"]
     assert (await line.ask(op="ping", id=2))["op"] == "pong"
 
@@ -148,9 +150,58 @@ async def test_signing_in_comes_first_and_roles_count(office: Office, line: Line
 async def test_signing_out_elsewhere_ends_it_here(office: Office, line: Line) -> None:
     token = await office.token("trader")
     await line.ask(op="sign_in", id=1, token=token)
+    await line.ask(op="subscribe", id=1, channel="account")
+    assert (await line.hear())["kind"] == "snapshot"
     await office.anyone.delete("/api/v1/sessions/current", headers={"authorization": f"Bearer {token}"})
+    told = await line.hear()
+    assert (told["op"], told["id"], told["code"]) == ("error", None, "signed_out")
+    trader = await office.as_("trader")
+    await post(trader, "orders", buy("elsewhere", 1), 201)
     assert (await line.ask(op="place", id=2, **buy("a", 1)))["code"] == "unauthenticated"
     assert (await line.ask(op="subscribe", id=3, channel="account"))["code"] == "not_signed_in"
+
+
+async def test_a_session_that_ends_keeps_what_was_promised_for_a_broken_line(office: Office, port: int) -> None:
+    await _resting(office)
+    async with connect(f"ws://127.0.0.1:{port}/") as socket:
+        line = Line(socket)
+        token = await office.token("trader")
+        await line.ask(op="sign_in", id=1, token=token, cancel_on_disconnect=True)
+        await office.anyone.delete("/api/v1/sessions/current", headers={"authorization": f"Bearer {token}"})
+        assert (await line.hear())["code"] == "signed_out"
+        assert len(office.gateway.live_orders(TRADER)) == 1
+    await until(lambda: not office.gateway.live_orders(TRADER))
+
+
+async def test_account_asked_in_one_breath_with_the_sign_in(office: Office, line: Line) -> None:
+    await line.send(op="sign_in", id=1, token=await office.token("trader"))
+    await line.send(op="subscribe", id=2, channel="account")
+    assert (await line.hear(1))["op"] == "signed_in"
+    assert (await line.hear(2))["op"] == "subscribed"
+    assert (await line.hear())["kind"] == "snapshot"
+
+
+async def test_orders_sent_in_one_breath_with_the_sign_in_by_a_line_that_breaks_are_cancelled(
+    office: Office, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, entered = await office.token("trader"), asyncio.Event()
+    caller_of_token = office.sessions.caller_of_token
+
+    async def slowly(token: str) -> Caller:
+        await entered.wait()
+        return await caller_of_token(token)
+
+    monkeypatch.setattr(office.sessions, "caller_of_token", slowly)
+    async with connect(f"ws://127.0.0.1:{port}/") as socket:
+        line = Line(socket)
+        await line.send(op="sign_in", id=1, token=token, cancel_on_disconnect=True)
+        await line.send(op="place", id=2, **buy("a", 1))
+        assert (await line.ask(op="ping", id=3))["op"] == "pong"
+    await until(lambda: not office.gateway.feed.connections)
+    entered.set()
+    await until(lambda: isinstance(office.gateway.submitted[-1], MassCancel))
+    assert isinstance(office.gateway.submitted[-2], EnterOrder)
+    assert not office.gateway.live_orders(TRADER)
 
 
 async def test_many_under_way_enter_in_the_order_sent(office: Office, line: Line) -> None:
@@ -273,6 +324,23 @@ async def test_silence_cancels_and_a_ping_is_no_silence(office: Office, line: Li
     assert loop.time() - talking_until < 5
     assert office.gateway.submitted[-1] == MassCancel(participant_id=TRADER)
     assert (await line.ask(op="ping", id=2))["op"] == "pong"
+
+
+async def test_silence_is_counted_from_the_last_message_and_cancels_once(office: Office, line: Line) -> None:
+    await _resting(office)
+    await line.sign_in(office, cancel_after_ms=1000)
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(0.2)
+    await line.ask(op="ping", id=1)
+    heard = loop.time()
+    await until(lambda: not office.gateway.live_orders(TRADER))
+    assert 0.95 < loop.time() - heard < 1.7
+    trader = await office.as_("trader")
+    await post(trader, "orders", buy("after", 5), 201)
+    await asyncio.sleep(1.2)
+    assert len(office.gateway.live_orders(TRADER)) == 1
+    await line.ask(op="ping", id=2)
+    await until(lambda: not office.gateway.live_orders(TRADER))
 
 
 async def test_signing_in_again_disarms(office: Office, port: int) -> None:

@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from settlement.messages import RegisterParticipant
@@ -217,6 +218,49 @@ async def test_an_idle_session_ends(office: Office, clock: list[int]) -> None:
     clock[0] += CHEAP.session_idle_ns
     with pytest.raises(Unauthenticated):
         await sessions.caller_of_token(token)
+    sessions.close()
+
+
+async def test_whoever_watches_a_session_is_told_of_its_end_once(office: Office, clock: list[int]) -> None:
+    sessions = Sessions(office.gateway, CHEAP, now_ns=lambda: clock[0])
+    told: list[str] = []
+    token, caller = await sessions.sign_in("trader", PASSWORD, address="here", user_agent=None)
+    unwatch = sessions.watch(caller.session, told.append)
+    sessions.watch(caller.session, told.append)
+    unwatch()
+    await sessions.sign_out(caller)
+    assert told == ["you have signed out"]
+    sessions.watch(caller.session, told.append)()
+    assert len(told) == 2
+
+    token, caller = await sessions.sign_in("trader", PASSWORD, address="here", user_agent=None)
+    sessions.watch(caller.session, told.append)
+    password_hash = await sessions.passwords.hash("another one")
+    await sessions.let_in(TRADER, "trader", password_hash)
+    assert told[2:] == ["the password has been changed"]
+    with pytest.raises(Unauthenticated):
+        await sessions.caller_of_token(token)
+    sessions.close()
+
+
+async def test_a_session_that_runs_out_tells_so_by_itself(office: Office) -> None:
+    sessions = Sessions(office.gateway, replace(CHEAP, session_idle_ns=300_000_000))
+    told = asyncio.Event()
+    _, caller = await sessions.sign_in("trader", PASSWORD, address="here", user_agent=None)
+    sessions.watch(caller.session, lambda reason: told.set())
+    async with asyncio.timeout(10):
+        await told.wait()
+    assert not sessions.is_alive(caller.session)
+    sessions.close()
+
+
+async def test_a_watched_session_is_never_forgotten(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.sessions.MAXIMUM_KEPT", 1)
+    sessions = Sessions(office.gateway, CHEAP)
+    token, caller = await sessions.sign_in("trader", PASSWORD, address="here", user_agent=None)
+    sessions.watch(caller.session, lambda reason: None)
+    await sessions.sign_in("trader2", PASSWORD, address="here", user_agent=None)
+    assert (await sessions.caller_of_token(token)).session is caller.session
     sessions.close()
 
 
