@@ -150,7 +150,7 @@ async def _venue(
         settings.journal_path, settings.database, on_fault=lambda fault: _on_fault(sequencer, fault)
     )
     database, readers = connect(settings.database), connect(settings.database, read_only=True)
-    gateway = VenueGateway(sequencer, opened.engine, feed, follower, database, readers)
+    gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers)
     sequencer.on_committed += [publication.publish, lambda _: follower.wake()]
     web_settings = WebSettings(origins=settings.origins, maximum_lag=settings.maximum_lag, demo=demo)
     app = create_app(gateway, feed, web_settings)

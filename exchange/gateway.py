@@ -15,8 +15,8 @@ from exchange.engine import Engine
 from exchange.follower_handle import FollowerHandle
 from exchange.projector import cursor
 from exchange.protocol import Command
+from exchange.publication import Publication
 from exchange.sequencer import Sequencer
-from marketdata.feed import Feed
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
 from settlement.symbols import parse_symbol
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
@@ -39,13 +39,14 @@ class VenueGateway:
         self,
         sequencer: Sequencer,
         engine: Engine,
-        feed: Feed,
+        publication: Publication,
         follower: FollowerHandle,
         database: Database,
         readers: Database,
     ) -> None:
         self._sequencer = sequencer
-        self._feed = feed
+        self._publication = publication
+        self._feed = publication.feed
         self._engine = engine
         self._follower = follower
         self._database = database
@@ -108,6 +109,10 @@ class VenueGateway:
     def projected_sequence(self) -> int:
         return self._follower.projected_sequence
 
+    @property
+    def projection_fault(self) -> str | None:
+        return self._follower.fault
+
     def venue(self) -> ConfigureVenue:
         return self._engine.venue()
 
@@ -160,6 +165,13 @@ class VenueGateway:
 
     def live_orders(self, participant_id: int) -> Sequence[ExecutionReport]:
         return self._engine.live_orders(participant_id)
+
+    @property
+    def last_order_id(self) -> int:
+        return self._publication.last_order_id
+
+    def ended_order(self, order_id: int) -> ExecutionReport | None:
+        return self._publication.ended_order(order_id)
 
     def order_id_of(self, participant_id: int, client_order_id: str) -> int | None:
         return self._engine.order_id_of(participant_id, client_order_id)

@@ -1,8 +1,9 @@
 """What leaves the venue after a commit: settlement's and matching's events, told in the feed's words."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+from exchange.market_words import busted_trade
 from exchange.protocol import Entry
 from marketdata.feed import Feed
 from marketdata.messages import AccountChange, MarketEvent, OrderOnBook
@@ -14,10 +15,13 @@ from matching.messages import (
     PhaseChanged,
     TradeExecuted,
 )
-from settlement.messages import CASH, BalanceChanged, ExecutionReport, TradeSettled
+from settlement.messages import CASH, BalanceChanged, ExecutionReport, TradeBusted, TradeSettled
 from settlement.queries import LIVE_ORDERS, Fill
 from web.accounts import balance_of
 from web.desk import order_of
+
+ENDED_ORDERS: Final = 10_000
+"""Ended orders that are kept, the last ones: so many the database may be behind before they cannot be shown."""
 
 _PUBLIC = (InstrumentDefined, PhaseChanged, TradeExecuted, AuctionUncrossed)
 
@@ -31,7 +35,10 @@ class Publication:
 
     def __init__(self) -> None:
         self.feed = Feed(account_snapshot=self.account_snapshot)
+        self.last_order_id = 0
+        """The engine numbers orders consecutively, and reports each: a greater number was never given."""
         self._orders: dict[int, dict[int, ExecutionReport]] = {}
+        self._ended: dict[int, ExecutionReport] = {}
         self._balances: dict[int, dict[str, BalanceChanged]] = {}
 
     def publish(self, entry: Entry) -> None:
@@ -50,6 +57,10 @@ class Publication:
                 for participant_id, changes in account_changes(events, sequence, time_ns).items():
                     feed.publish_account(participant_id, sequence, time_ns, changes)
 
+    def ended_order(self, order_id: int) -> ExecutionReport | None:
+        """One of the last `ENDED_ORDERS` that were filled, cancelled, rejected or expired, as last reported."""
+        return self._ended.get(order_id)
+
     def account_snapshot(self, participant_id: int) -> dict[str, Any]:
         """What the `account` channel begins with: own live orders, and balances with cash first."""
         balances = self._balances.get(participant_id, {})
@@ -60,11 +71,16 @@ class Publication:
         }
 
     def _keep_order(self, report: ExecutionReport) -> None:
+        order_id = report.order_id
+        self.last_order_id = max(self.last_order_id, order_id)
         orders = self._orders.setdefault(report.participant_id, {})
         if report.status in LIVE_ORDERS:
-            orders[report.order_id] = report
-        else:
-            orders.pop(report.order_id, None)
+            orders[order_id] = report
+            return
+        orders.pop(order_id, None)
+        self._ended[order_id] = report
+        if len(self._ended) > ENDED_ORDERS:
+            del self._ended[next(iter(self._ended))]
 
 
 def market_events(command: object, events: Iterable[object]) -> Iterator[MarketEvent]:
@@ -88,6 +104,8 @@ def market_events(command: object, events: Iterable[object]) -> Iterator[MarketE
             yield event
             if isinstance(event, InstrumentDefined) and isinstance(command, DefineInstrument):
                 yield PhaseChanged(symbol=event.symbol, phase=command.phase)
+        elif isinstance(event, TradeBusted):
+            yield busted_trade(event)
         elif isinstance(event, OrderAmended) and not event.priority_kept:
             lost.add(event.order_id)
 
@@ -104,10 +122,13 @@ def account_changes(events: Iterable[object], sequence: int, time_ns: int) -> Ma
         elif isinstance(event, TradeSettled):
             for fill in fills_of(event, sequence, time_ns):
                 changes.setdefault(fill.participant_id, []).append(AccountChange(fill=fill))
+        elif isinstance(event, TradeBusted):
+            for fill in fills_of(event.trade, event.traded_sequence, event.traded_ns, busted=True):
+                changes.setdefault(fill.participant_id, []).append(AccountChange(fill=fill))
     return changes
 
 
-def fills_of(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Fill, Fill]:
+def fills_of(trade: TradeSettled, sequence: int, time_ns: int, *, busted: bool = False) -> tuple[Fill, Fill]:
     """The seller's side of a trade, with the receipts that he gave, and the buyer's, with those that he got."""
     seller = Fill(
         trade_id=trade.trade_id,
@@ -121,6 +142,7 @@ def fills_of(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Fill, Fi
         lots=[(given, quantity) for given, _, quantity in trade.lots],
         sequence=sequence,
         time_ns=time_ns,
+        busted=busted,
     )
     buyer = Fill(
         trade_id=trade.trade_id,
@@ -134,5 +156,6 @@ def fills_of(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Fill, Fi
         lots=[(taken, quantity) for _, taken, quantity in trade.lots],
         sequence=sequence,
         time_ns=time_ns,
+        busted=busted,
     )
     return seller, buyer

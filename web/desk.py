@@ -25,8 +25,8 @@ from settlement.messages import EnterOrder, ExecutionReport, OrderRepeated, Orde
 from web.bodies import Answer, Body, Integer, PositiveInteger, ShortText, TimeNs
 from web.errors import NotFound, Problem, Refused
 from web.metrics import Metrics
-from web.ports import Gateway, Outcome
-from web.views import is_id, live
+from web.ports import Gateway, Outcome, ViewBehind
+from web.views import is_id, live, past
 
 MAXIMUM_LOTS = 100
 
@@ -165,13 +165,14 @@ class Desk:
         if isinstance(answer, ExecutionReport):
             return order_of(answer)
         if answer.reason == "unknown_order":
-            ended = await self._own(participant_id, order_id, outcome.sequence)
-            raise NotFound("unknown_order", "" if ended is None else f"the order has ended: {ended.status}")
-        raise Refused(answer.reason)
+            ended = self._gateway.ended_order(order_id)
+            is_own = ended is not None and ended.participant_id == participant_id
+            raise NotFound("unknown_order", f"the order has ended: {ended.status}" if ended and is_own else "")
+        raise Refused(answer.reason, status=409)
 
     async def cancel(self, participant_id: int, order_id: int) -> Order:
         """The cancelled order, now or long ago. Raises `NotFound` `unknown_order`, `Refused` with the market's
-        reason.
+        reason, and for one that ended long ago `HistoryUnavailable` and `ViewBehind`.
         """
         if not is_id(order_id):
             raise NotFound("unknown_order")
@@ -180,11 +181,12 @@ class Desk:
         if isinstance(answer, ExecutionReport):
             return order_of(answer)
         if answer.reason == "unknown_order":
-            ended = await self._own(participant_id, order_id, outcome.sequence)
-            if ended is not None and ended.status == "cancelled":
+            ended = await self._own(participant_id, order_id, outcome.sequence, None)
+            if ended.status == "cancelled":
                 return order_of(ended)
-            raise NotFound("unknown_order", "" if ended is None else f"the order has ended: {ended.status}")
-        raise Refused(answer.reason)
+            detail = f"the order has ended: {ended.status}" if ended.status not in queries.LIVE_ORDERS else ""
+            raise NotFound("unknown_order", detail)
+        raise Refused(answer.reason, status=409)
 
     async def cancel_all(self, participant_id: int, symbol: str | None, side: Side | None) -> tuple[int, list[Order]]:
         """The sequence and the orders that were cancelled, ascending. Raises `Refused` with the market's reason."""
@@ -199,36 +201,51 @@ class Desk:
         return outcome.sequence, orders
 
     async def order(self, participant_id: int, order_id: int, min_sequence: int | None) -> Order:
-        """An own order, live or ended. Raises `NotFound` `unknown_order`, `ViewBehind`, `HistoryUnavailable`."""
+        """An own order, live or ended. Raises `NotFound` `unknown_order`, and for one that ended long ago
+        `HistoryUnavailable` and `ViewBehind`.
+        """
         sequence = await live(self._gateway, min_sequence)
-        if not is_id(order_id):
-            raise NotFound("unknown_order")
-        report = self._gateway.live_order(order_id)
-        if report is None:
-            report = await self._own(participant_id, order_id, sequence)
-        if report is None or report.participant_id != participant_id:
-            raise NotFound("unknown_order")
-        return order_of(report)
+        return order_of(await self._own(participant_id, order_id, sequence, min_sequence))
 
     async def order_by_client_id(self, participant_id: int, client_order_id: str, min_sequence: int | None) -> Order:
         """An own order by its client's name; of several (a day or more apart) the newest. Raises as `order` does."""
         sequence = await live(self._gateway, min_sequence)
         order_id = self._gateway.order_id_of(participant_id, client_order_id)
         if order_id is not None:
-            return await self.order(participant_id, order_id, sequence)
-        _, report = await self._gateway.history(
+            return order_of(await self._own(participant_id, order_id, sequence, min_sequence))
+        _, report = await past(
+            self._gateway,
             lambda connection: queries.order_by_client_id(connection, participant_id, client_order_id),
-            min_sequence=sequence,
+            sequence,
+            min_sequence,
         )
         if report is None:
             raise NotFound("unknown_order")
         return order_of(report)
 
-    async def _own(self, participant_id: int, order_id: int, sequence: int) -> ExecutionReport | None:
-        """An own order from the database, not older than `sequence`."""
-        _, report = await self._gateway.history(
-            lambda connection: queries.order(connection, order_id, participant_id=participant_id), min_sequence=sequence
-        )
+    async def _own(
+        self, participant_id: int, order_id: int, sequence: int, min_sequence: int | None
+    ) -> ExecutionReport:
+        """An own order as it stands at `sequence`, to be asked for right after that was settled or answered.
+
+        Live orders and those that ended lately are known here, as is which numbers were never given; only for what
+        ended long ago the database is asked. Raises `NotFound` `unknown_order`, `HistoryUnavailable`, `ViewBehind`.
+        """
+        if not is_id(order_id) or order_id > self._gateway.last_order_id:
+            raise NotFound("unknown_order")
+        report = self._gateway.live_order(order_id) or self._gateway.ended_order(order_id)
+        if report is None:
+            reached, report = await past(
+                self._gateway,
+                lambda connection: queries.order(connection, order_id, participant_id=participant_id),
+                sequence,
+                min_sequence,
+            )
+            if report is not None and report.status in queries.LIVE_ORDERS:
+                # It has ended since, which the database does not know yet.
+                raise ViewBehind(reached, sequence)
+        if report is None or report.participant_id != participant_id:
+            raise NotFound("unknown_order")
         return report
 
     async def _first_answer(self, repeated: OrderRepeated) -> Order:

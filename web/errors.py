@@ -148,8 +148,8 @@ class NotFound(Problem):
 class Refused(Problem):
     """The market's refusal of a request that reached it; the reason is the code."""
 
-    def __init__(self, reason: str, detail: str = "", *, field: str | None = None) -> None:
-        super().__init__(_status_of(reason), reason, detail, field=field or _field_of(reason))
+    def __init__(self, reason: str, detail: str = "", *, field: str | None = None, status: int | None = None) -> None:
+        super().__init__(status or _status_of(reason), reason, detail, field=field or _field_of(reason))
 
 
 class Unavailable(Problem):

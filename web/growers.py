@@ -14,7 +14,7 @@ from web.context import SignedIn, gateway_of, in_role
 from web.errors import NotFound, Refused, problems
 from web.ports import Gateway, Outcome
 from web.sessions import Caller
-from web.views import Items, is_id, live
+from web.views import Items, is_id, live, past
 
 
 class NewLot(Body, frozen=True):
@@ -102,7 +102,7 @@ async def read_lot(request: SignedIn, lot_id: FromPath[int], min_sequence: MinSe
     sequence = await live(gateway, min_sequence)
     lot = gateway.lot(lot_id) if is_id(lot_id) else None
     if lot is None and is_id(lot_id):
-        sequence, lot = await gateway.history(lambda connection: queries.lot(connection, lot_id), min_sequence=sequence)
+        sequence, lot = await past(gateway, lambda connection: queries.lot(connection, lot_id), sequence, min_sequence)
     if lot is None or not (sees_all(request.user) or lot.participant_id == request.user.participant_id):
         raise NotFound("unknown_lot")
     return lot_of(gateway, lot, sequence)

@@ -12,10 +12,13 @@ class Alive(Answer, frozen=True):
 
 
 class Readiness(Answer, frozen=True):
-    """`reasons` is empty exactly when `ready`."""
+    """`reasons` is empty exactly when `ready`. `warnings` tell what does not keep the venue from trading: `database`,
+    while the past cannot be brought up to date.
+    """
 
     ready: bool
     reasons: list[str]
+    warnings: list[str]
     sequence: int
     projected_sequence: int
 
@@ -28,7 +31,7 @@ async def healthz(request: Anyone) -> Alive:
 
 @get("/readyz", tags=["health"], summary="Ready")
 async def readyz(request: Anyone) -> Response[Readiness]:
-    """200 when the venue takes orders and the database follows it, else 503 with the reasons."""
+    """200 when the venue takes orders and the database is not far behind, else 503 with the reasons."""
     gateway = gateway_of(request)
     sequence, projected = gateway.sequence, gateway.projected_sequence
     reasons = []
@@ -36,7 +39,11 @@ async def readyz(request: Anyone) -> Response[Readiness]:
         reasons.append(f"halted: {gateway.halted}")
     if sequence - projected > services(request).settings.maximum_lag:
         reasons.append(f"the database is {sequence - projected} commands behind")
-    answer = Readiness(ready=not reasons, reasons=reasons, sequence=sequence, projected_sequence=projected)
+    # What is wrong with the database names hosts and files: that is for the log.
+    warnings = [] if gateway.projection_fault is None else ["database"]
+    answer = Readiness(
+        ready=not reasons, reasons=reasons, warnings=warnings, sequence=sequence, projected_sequence=projected
+    )
     return Response(answer, status_code=503 if reasons else 200)
 
 

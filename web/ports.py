@@ -147,6 +147,16 @@ class Gateway(Protocol):
         """How far the database has followed."""
         ...
 
+    @property
+    def projection_fault(self) -> str | None:
+        """What keeps the database from following at the moment, or none."""
+        ...
+
+    @property
+    def last_order_id(self) -> int:
+        """Orders are numbered consecutively: a greater number was never given."""
+        ...
+
     def venue(self) -> ConfigureVenue: ...
 
     def instruments(self) -> Sequence[InstrumentView]:
@@ -163,6 +173,10 @@ class Gateway(Protocol):
 
     def live_orders(self, participant_id: int) -> Sequence[ExecutionReport]:
         """Ascending `order_id`."""
+        ...
+
+    def ended_order(self, order_id: int) -> ExecutionReport | None:
+        """One of the last thousands that were filled, cancelled, rejected or expired, as last reported."""
         ...
 
     def order_id_of(self, participant_id: int, client_order_id: str) -> int | None:

@@ -15,7 +15,7 @@ from web.errors import Forbidden, NotFound, Refused, problems
 from web.growers import WarehouseFilter, sees_all
 from web.ports import Gateway, Outcome
 from web.trading import SymbolFilter
-from web.views import Items, is_id, live, page_of
+from web.views import Items, is_id, live, page_of, past
 
 
 class ReceiptView(Receipt, frozen=True, kw_only=True):
@@ -80,8 +80,8 @@ async def read_receipt(request: SignedIn, receipt_id: FromPath[int], min_sequenc
     sequence = await live(gateway, min_sequence)
     receipt = gateway.receipt(receipt_id) if is_id(receipt_id) else None
     if receipt is None and is_id(receipt_id):
-        sequence, receipt = await gateway.history(
-            lambda connection: queries.receipt(connection, receipt_id), min_sequence=sequence
+        sequence, receipt = await past(
+            gateway, lambda connection: queries.receipt(connection, receipt_id), sequence, min_sequence
         )
     if receipt is None or not (sees_all(request.user) or receipt.participant_id == request.user.participant_id):
         raise NotFound("unknown_receipt")

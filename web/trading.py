@@ -94,7 +94,7 @@ async def read_order_by_client_id(
     tags=["orders"],
     summary="Amend an order",
     guards=[may_trade],
-    responses=problems(401, 403, 404, 409, 413, 415, 422),
+    responses=problems(401, 403, 404, 409, 413, 415),
 )
 async def amend_order(request: SignedIn, order_id: FromPath[int], data: JSONBody[OrderChange]) -> Order:
     """The order as amended. Less quantity keeps the place in the queue; more, or another price, gives it up."""

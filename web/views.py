@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from sqlalchemy import Connection
+
 from matching.messages import MAX_INTEGER
 from web.bodies import Answer
 from web.errors import Fault, InvalidRequest
@@ -43,6 +45,21 @@ async def live(gateway: Gateway, sequence: int | None = None) -> int:
             await asyncio.sleep(STEP_S)
     await gateway.settled()
     return gateway.sequence
+
+
+async def past(
+    gateway: Gateway, query: Callable[[Connection], T | None], sequence: int, min_sequence: int | None
+) -> tuple[int, T | None]:
+    """One thing that is not live at `sequence`, from the database, and how far that has come.
+
+    What is there is told, however far behind the database is; that there is no such thing, only once it has come to
+    `sequence`. With `min_sequence` it waits up to two seconds for that one. Raises `ViewBehind`,
+    `HistoryUnavailable`.
+    """
+    reached, found = await gateway.history(query, min_sequence=min_sequence)
+    if found is None and reached < sequence:
+        raise ViewBehind(reached, sequence)
+    return reached, found
 
 
 def page_of(items: Sequence[T], key: Callable[[T], int], cursor: str | None, limit: int) -> tuple[list[T], str | None]:

@@ -1,10 +1,12 @@
 """What the feed is told of a committed batch, and what nobody may miss of it."""
 
+import pytest
+
 from exchange.engine import Engine
 from exchange.protocol import Command, Entry
 from exchange.publication import Publication
 from matching.messages import DefineInstrument, Phase, SetPhase
-from settlement.messages import Deposit, RegisterParticipant
+from settlement.messages import Deposit, EnterOrder, RegisterParticipant
 from settlement.venue import DEFAULT_VENUE
 
 NOON_NS = 1_795_060_800_000_000_000
@@ -60,6 +62,24 @@ def test_an_instrument_that_is_defined_anew_is_in_its_new_phase() -> None:
     venue.do(SetPhase(symbol=SYMBOL, phase="closed"))
     venue.do(define("auction"))
     assert venue.publication.feed.instruments[SYMBOL].phase == "auction"
+
+
+def test_the_last_ended_orders_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.publication.ENDED_ORDERS", 2)
+    venue = Venue()
+    venue.do(define("continuous"))
+    venue.do(RegisterParticipant(name="trader", display_name="Trader", roles=("trader",)))
+    publication = venue.publication
+    assert publication.last_order_id == 0
+    for number in range(1, 5):
+        venue.do(EnterOrder(participant_id=1, client_order_id=str(number), symbol=SYMBOL, side="buy", quantity=0))
+        assert publication.last_order_id == number
+    assert [publication.ended_order(number) is not None for number in range(6)] == [
+        *(False, False, False, True, True, False),
+    ]
+    last = publication.ended_order(4)
+    assert last is not None
+    assert (last.status, last.reason, last.participant_id) == ("rejected", "invalid_quantity", 1)
 
 
 def test_what_happens_to_an_account_while_nobody_is_connected_is_there_when_its_reader_comes_back() -> None:

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, StaticPool, create_engine
 
 import exchange.projector
-import marketdata.projection
-import settlement.projection
 from exchange.engine import Engine
 from exchange.gateway import VenueGateway
 from exchange.protocol import Entry
@@ -36,6 +34,7 @@ class LocalGateway:
         """Raised by the next submissions instead of taking them."""
         self.halted: str | None = None
         self.history_is_down = False
+        self.projection_fault: str | None = None
         self.projecting = True
         self.clock_mode = "manual"
         self.submitted: list[Any] = []
@@ -71,8 +70,7 @@ class LocalGateway:
         """Let the database catch up."""
         entries = self.entries[self.projected_sequence :]
         with self._database.begin() as connection:
-            settlement.projection.project(connection, entries)
-            marketdata.projection.project(connection, entries)
+            exchange.projector.project(connection, entries)
         self.projected_sequence = self.engine.sequence
 
     async def submit(self, command: Any) -> Outcome:
@@ -149,7 +147,7 @@ class LocalGateway:
         return VenueGateway(
             sequencer=self,  # type: ignore[arg-type]
             engine=self.engine,
-            feed=self.feed,
+            publication=self.publication,
             follower=nothing,
             database=nothing,
             readers=nothing,
@@ -160,6 +158,13 @@ class LocalGateway:
 
     def live_orders(self, participant_id: int) -> Sequence[ExecutionReport]:
         return self.engine.live_orders(participant_id)
+
+    @property
+    def last_order_id(self) -> int:
+        return self.publication.last_order_id
+
+    def ended_order(self, order_id: int) -> ExecutionReport | None:
+        return self.publication.ended_order(order_id)
 
     def order_id_of(self, participant_id: int, client_order_id: str) -> int | None:
         return self.engine.order_id_of(participant_id, client_order_id)

@@ -32,6 +32,15 @@ async def test_a_database_far_behind_is_not_ready() -> None:
     await office.close()
 
 
+async def test_a_database_that_is_not_followed_is_a_warning(office: Office) -> None:
+    assert (await office.anyone.get("/readyz")).json()["warnings"] == []
+    office.gateway.projection_fault = "no connection to postgresql://secret.host"
+    ready = await office.anyone.get("/readyz")
+    assert (ready.status_code, ready.json()["ready"]) == (200, True)
+    assert ready.json()["warnings"] == ["database"]
+    assert "secret" not in ready.text
+
+
 async def test_metrics_count_by_template_and_reason(office: Office) -> None:
     trader = await office.as_("trader")
     await office.stock(10)

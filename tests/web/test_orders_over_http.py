@@ -88,7 +88,15 @@ async def test_amend(office: Office) -> None:
     assert (less.status_code, less.json()["quantity"], less.json()["price"]) == (200, 30, 240)
     same = await trader.patch(f"/api/v1/orders/{order_id}", json={})
     assert (same.status_code, same.json()["quantity"]) == (200, 30)
-    problem(await trader.patch(f"/api/v1/orders/{order_id}", json={"price": 0}), 422, "invalid_price", "price")
+    for change, field in (
+        ({"price": 0}, "price"),
+        ({"quantity": 0}, "quantity"),
+        ({"quantity": -1}, "quantity"),
+        ({"display_quantity": 51}, "display_quantity"),
+    ):
+        for slash in ("", "/"):
+            answer = await trader.patch(f"/api/v1/orders/{order_id}{slash}", json=change)
+            problem(answer, 409, f"invalid_{field}", field)
     problem(await trader.patch(f"/api/v1/orders/{order_id}", json={"price": 10**9}), 409, "insufficient_funds")
     problem(await trader.patch(f"/api/v1/orders/{order_id}", json={"side": "sell"}), 400, "invalid_request", "side")
     problem(await trader.patch("/api/v1/orders/999", json={"quantity": 1}), 404, "unknown_order")
@@ -184,19 +192,77 @@ async def test_client_names_may_be_any_text(office: Office) -> None:
     problem(await trader.get("/api/v1/orders/by-client-id/a%00b"), 400, "invalid_request", "client_order_id")
 
 
-async def test_an_answer_that_ended_is_found_once_the_database_has_it(office: Office) -> None:
-    """Live from the engine, ended from the database: never a moment at which an order is in neither."""
-    trader = await office.as_("trader")
+async def test_orders_that_ended_lately_need_no_database(office: Office) -> None:
+    """Live from the engine, ended from what was committed last: never a moment at which an order is in neither."""
+    trader, trader2, grower = await office.as_("trader"), await office.as_("trader2"), await office.as_("grower")
     await office.stock(10)
-    office.gateway.projecting = False
-    order = await post(trader, "orders", buy("a", 5), 201)
-    assert (await get(trader, f"orders/{order['order_id']}"))["status"] == "resting"
-    await trader.delete(f"/api/v1/orders/{order['order_id']}")
-    behind = await trader.get(f"/api/v1/orders/{order['order_id']}")
-    problem(behind, 503, "view_behind")
-    assert behind.headers["retry-after"] == "1"
+    for fault in ("behind", "away"):
+        office.gateway.projecting, office.gateway.history_is_down = False, fault == "away"
+        order = await post(trader, "orders", buy(f"a-{fault}", 5), 201)
+        order_id = order["order_id"]
+        assert (await get(trader, f"orders/{order_id}"))["status"] == "resting"
+        gone = await trader.delete(f"/api/v1/orders/{order_id}")
+        again = await trader.delete(f"/api/v1/orders/{order_id}")
+        assert (again.status_code, again.json()) == (200, gone.json())
+        assert await get(trader, f"orders/{order_id}") == gone.json()
+        assert await get(trader, f"orders/{order_id}", min_sequence=gone.json()["sequence"]) == gone.json()
+        assert await get(trader, f"orders/by-client-id/a-{fault}") == gone.json()
+        details = problem(await trader.patch(f"/api/v1/orders/{order_id}", json={"quantity": 9}), 404, "unknown_order")
+        assert "cancelled" in details["detail"]
+        for answer in (
+            await trader2.get(f"/api/v1/orders/{order_id}"),
+            await trader2.delete(f"/api/v1/orders/{order_id}"),
+            await trader2.patch(f"/api/v1/orders/{order_id}", json={}),
+            await trader.get(f"/api/v1/orders/{order_id + 1}"),
+            await trader.delete(f"/api/v1/orders/{order_id + 1}"),
+        ):
+            details = problem(answer, 404, "unknown_order")
+            assert "cancelled" not in details["detail"]
+    live = await post(grower, "orders", sell("live", 5), 201)
+    problem(await trader.delete(f"/api/v1/orders/{live['order_id']}"), 404, "unknown_order")
+    office.gateway.history_is_down = False
     office.gateway.project()
-    assert (await get(trader, f"orders/{order['order_id']}"))["status"] == "cancelled"
+    kept = await get(trader, f"orders/{order_id}")
+    _forget_ended_orders(office)
+    assert await get(trader, f"orders/{order_id}") == kept, "the database says the same"
+
+
+async def test_orders_that_ended_long_ago_are_told_by_the_database(office: Office) -> None:
+    trader, trader2 = await office.as_("trader"), await office.as_("trader2")
+    await office.stock(10)
+    old = await post(trader, "orders", buy("old", 5), 201)
+    cancelled = (await trader.delete(f"/api/v1/orders/{old['order_id']}")).json()
+    resting = await post(trader, "orders", buy("new", 5), 201)
+    office.gateway.projecting = False
+    await trader.delete(f"/api/v1/orders/{resting['order_id']}")
+    unseen = await post(trader, "orders", buy("unseen", 0), 201)
+    _forget_ended_orders(office)
+    # What the database has of the past is told, however far behind it is.
+    assert await get(trader, f"orders/{old['order_id']}") == cancelled
+    again = await trader.delete(f"/api/v1/orders/{old['order_id']}")
+    assert (again.status_code, again.json()) == (200, cancelled)
+    # What it does not know to have ended, or does not know at all, it will.
+    for order in (resting, unseen):
+        for answer in (
+            await trader.get(f"/api/v1/orders/{order['order_id']}"),
+            await trader.delete(f"/api/v1/orders/{order['order_id']}"),
+        ):
+            problem(answer, 503, "view_behind")
+            assert answer.headers["retry-after"] == "1"
+    problem(await trader.get("/api/v1/orders/by-client-id/nobody"), 503, "view_behind")
+    office.gateway.history_is_down = True
+    problem(await trader.get(f"/api/v1/orders/{old['order_id']}"), 503, "history_unavailable")
+    office.gateway.history_is_down = False
+    office.gateway.project()
+    assert (await get(trader, f"orders/{resting['order_id']}"))["status"] == "cancelled"
+    assert (await get(trader, f"orders/{unseen['order_id']}"))["status"] == "rejected"
+    problem(await trader.get("/api/v1/orders/by-client-id/nobody"), 404, "unknown_order")
+    problem(await trader2.get(f"/api/v1/orders/{old['order_id']}"), 404, "unknown_order")
+
+
+def _forget_ended_orders(office: Office) -> None:
+    """As after ten thousand others."""
+    office.gateway.publication._ended.clear()
 
 
 async def test_only_who_may_trade_trades(office: Office) -> None:
