@@ -8,6 +8,7 @@ behind it, no journal). So the three verbs are answered here, by the same sessio
 handlers call.
 """
 
+import re
 import time
 from typing import Any
 
@@ -17,7 +18,7 @@ from litestar.types import ASGIApp, Message, Receive, Send
 from web.bodies import MAXIMUM_BODY, decode
 from web.context import Services
 from web.desk import NewOrder, OrderChange
-from web.errors import PROBLEM_JSON, Problem, problem_of
+from web.errors import PROBLEM_JSON, ClientGone, Problem, problem_of
 
 API = "/api/v1/"
 ORDERS = "/api/v1/orders"
@@ -47,6 +48,8 @@ SECURITY_HEADERS = (
 )
 """On every page. Inline style attributes are what the charts need; scripts and style sheets come as files alone."""
 
+_ORDER_ID = re.compile(r"0|[1-9][0-9]{0,15}")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,14 +67,14 @@ class Edge:
             if method == "POST" and len(path) == len(ORDERS):
                 return await self._order(scope, receive, send, "POST", ORDERS, 0, started)
             tail = path.removeprefix(f"{ORDERS}/")
-            if method in ("PATCH", "DELETE") and tail.isascii() and tail.isdigit() and len(tail) <= 16:
+            if method in ("PATCH", "DELETE") and _ORDER_ID.fullmatch(tail):
                 return await self._order(scope, receive, send, method, ORDER, int(tail), started)
         answer = _Answer(send, private=path.startswith(API), bodiless=method == "HEAD")
         if method == "HEAD":
             scope["method"] = "GET"
         problem = _refusal(scope, path)
         if problem is None:
-            await inner(scope, receive, answer.send)
+            await inner(scope, _whole(receive), answer.send)
         else:
             if problem.status == 413:
                 await _drain(receive)
@@ -101,7 +104,8 @@ class Edge:
             else:
                 status, order = 200, await web.desk.cancel(caller.participant_id, order_id)
             payload = _encode(order)
-        except _Gone:
+        except ClientGone as gone:
+            web.metrics.request(method, route, gone.status, time.perf_counter() - started)
             return
         except Exception as error:
             problem = problem_of(error)
@@ -117,10 +121,6 @@ class Edge:
         await send(start)
         await send({"type": "http.response.body", "body": payload, "more_body": False})
         web.metrics.request(method, route, status, time.perf_counter() - started)
-
-
-class _Gone(Exception):
-    """The client hung up before its request was whole: nobody to answer."""
 
 
 class _Answer:
@@ -176,11 +176,27 @@ def _is_json(content_type: bytes) -> bool:
     return kind.strip() == b"application/json" and charset in (b"", b"utf-8")
 
 
+def _whole(receive: Receive) -> Receive:
+    """Like `receive`, but raises `ClientGone` where the request ends before its body does."""
+    is_whole = False
+
+    async def receive_whole() -> Any:
+        nonlocal is_whole
+        message = await receive()
+        if message["type"] == "http.request":
+            is_whole = not message.get("more_body")
+        elif not is_whole:
+            raise ClientGone
+        return message
+
+    return receive_whole
+
+
 async def _body(receive: Receive) -> bytes:
     """The whole body; `Problem` `body_too_large` as soon as it is too large."""
     message = await receive()
     if message["type"] != "http.request":
-        raise _Gone
+        raise ClientGone
     if not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > MAXIMUM_BODY:
@@ -191,7 +207,7 @@ async def _body(receive: Receive) -> bytes:
     while message.get("more_body"):
         message = await receive()
         if message["type"] != "http.request":
-            raise _Gone
+            raise ClientGone
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAXIMUM_BODY:

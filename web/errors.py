@@ -6,6 +6,7 @@
       Forbidden             403: signed in, but not in a role that may
       NotFound              404: `unknown_order`, `unknown_lot`, …; another's counts as unknown
       Refused               409 (422, 404, 403): the market's own reason as `code`
+      ClientGone            499: hung up before the request was whole
       Unavailable           503 with Retry-After: `busy`, `halted`, `view_behind`, `history_unavailable`
 
 Codes and HTTP statuses are part of the contract; titles and details are for people and may be reworded. Nothing here
@@ -47,6 +48,7 @@ TITLES = {
     "halted": "The venue has halted",
     "view_behind": "The database has not reached that sequence yet",
     "history_unavailable": "The database cannot be read at the moment",
+    "client_gone": "The request ended before it was whole",
     "internal": "Something went wrong on our side",
 }
 """What the codes mean; reasons of the market (`unknown_order`, `insufficient_funds`, …) are titled by their own
@@ -150,6 +152,13 @@ class Refused(Problem):
 
     def __init__(self, reason: str, detail: str = "", *, field: str | None = None, status: int | None = None) -> None:
         super().__init__(status or _status_of(reason), reason, detail, field=field or _field_of(reason))
+
+
+class ClientGone(Problem):
+    """The client hung up, or sent nonsense, before its request was whole: nobody hears this answer, it is counted."""
+
+    def __init__(self) -> None:
+        super().__init__(499, "client_gone")
 
 
 class Unavailable(Problem):

@@ -1,7 +1,9 @@
 """HTTP as it comes over a real socket: large bodies, broken requests, hung-up clients."""
 
 import asyncio
+import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
@@ -85,3 +87,28 @@ async def test_a_client_who_hangs_up_in_the_middle_of_his_order_has_placed_none(
     assert len(office.gateway.live_orders(TRADER)) <= 1
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     assert reader is not None
+
+
+@pytest.mark.parametrize("path", ["orders", "orders/", "lots", "sessions", "receipts/1/delivery"])
+@pytest.mark.parametrize("broken", [b"", b'5\r\n{"cli', b'5\r\n{"cli\r\nnonsense\r\n', b"zz\r\n"])
+async def test_a_body_that_breaks_off_is_nobodys_fault(
+    office: Office, port: int, caplog: pytest.LogCaptureFixture, path: str, broken: bytes
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = await office.token("grower")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"POST /api/v1/{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n"
+        "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    )
+    writer.write(broken)
+    await writer.drain()
+    if not broken.endswith(b"\r\n"):
+        writer.close()
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        while 'status="499"' not in (await office.anyone.get("/metrics")).text:
+            await asyncio.sleep(0.005)
+    assert [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"] == []
