@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Response, delete, get, post
 from litestar.datastructures import Cookie
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
@@ -109,7 +110,12 @@ async def current_session(request: SignedIn) -> CurrentSession:
     )
 
 
-@delete("/sessions/current", tags=["sessions"], summary="Sign out", responses=problems(401, 403))
+@delete(
+    "/sessions/current",
+    tags=["sessions"],
+    summary="Sign out",
+    responses={204: ResponseSpec(None, generate_examples=False, description="Signed out."), **problems(401, 403)},
+)
 async def sign_out(request: SignedIn) -> Response[None]:
     """Ends the session and clears its cookie."""
     await services(request).sessions.sign_out(request.user)

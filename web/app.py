@@ -21,7 +21,7 @@ from web import (
     warehouse,
 )
 from web.bodies import MAXIMUM_BODY, JsonBody
-from web.context import SECURITY, Services, known_parameters, signed_in
+from web.context import SECURITY, Services, canonical_ids, known_parameters, signed_in
 from web.desk import Desk
 from web.edge import API, Edge
 from web.errors import Problem, answer_problem, logger
@@ -79,7 +79,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
         """What is no route may be the terminal's."""
         path = request.scope["path"]
         if request.method == "GET" and not f"{path}/".startswith("/api/"):
-            page = terminal.find(path)
+            page = terminal.find(path, request.headers.get("accept"))
             if page is not None:
                 return page
         return answer_problem(request, error)
@@ -105,7 +105,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
         route_handlers=[public, private, *health.PUBLIC, *docs.PUBLIC, feed_socket.feed_socket],
         dto=JsonBody,
         return_dto=None,
-        guards=[known_parameters],
+        guards=[known_parameters, canonical_ids],
         exception_handlers={NotFoundException: answer_missing, Exception: answer_problem},
         request_max_body_size=MAXIMUM_BODY,
         openapi_config=docs.description(settings),

@@ -1,7 +1,8 @@
 """What handlers work with, put together once by `create_app`."""
 
 import functools
-from typing import Any
+import re
+from typing import Any, get_args
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -12,7 +13,7 @@ from msgspec import Struct
 from settlement.messages import Role
 from web.bodies import Body, decode
 from web.desk import Desk
-from web.errors import Fault, InvalidRequest, parameter_names
+from web.errors import Fault, InvalidRequest, NotFound, parameter_names
 from web.metrics import Metrics
 from web.ports import Gateway
 from web.sessions import Caller, Sessions
@@ -69,13 +70,37 @@ def in_role(*roles: Role) -> Any:
 
 
 async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: an unknown query parameter is an error that names it, or a misspelt filter would show everything."""
+    """Guard: an unknown query parameter is an error that names it, or a misspelt filter would show everything. Each is
+    given once, and integers are written as such: `1.0` and `+1` are none. Raises `InvalidRequest`.
+    """
     if not connection.scope["query_string"]:
         return
-    known = _known_parameters(handler)
-    unknown = [name for name in connection.query_params if name not in known]
-    if unknown:
-        raise InvalidRequest(*(Fault(name[:64], "unknown parameter") for name in unknown[:20]))
+    known = {
+        name: is_integer
+        for name, is_integer in _known_parameters(handler).items()
+        if name not in connection.path_params
+    }
+    given = connection.query_params
+    faults = [Fault(name[:64], "unknown parameter") for name in given if name not in known]
+    for name, is_integer in known.items():
+        values = given.getall(name, [])
+        if len(values) > 1:
+            faults.append(Fault(name, "given more than once"))
+        elif values and is_integer and not _INTEGER.fullmatch(values[0]):
+            faults.append(Fault(name, "an integer in decimal digits is expected"))
+    if faults:
+        raise InvalidRequest(*faults[:20])
+
+
+async def canonical_ids(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: a thing has one address. `/orders/01`, `/orders/+1` and digits of other scripts name nothing, though
+    Python reads them as 1. Raises `NotFound`.
+    """
+    ids = [value for value in connection.path_params.values() if isinstance(value, int)]
+    if ids:
+        segments = connection.scope["path"].split("/")
+        if any(str(each) not in segments for each in ids):
+            raise NotFound
 
 
 async def without_fields(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -89,8 +114,15 @@ class Nothing(Body, frozen=True):
     """A body without fields."""
 
 
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+
+
 @functools.cache
-def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
-    """The names by which a handler's query parameters go."""
+def _known_parameters(handler: BaseRouteHandler) -> dict[str, bool]:
+    """The names by which a handler's parameters go, and whether each is an integer."""
     names = parameter_names(handler)
-    return frozenset(names[argument] for argument in names if argument not in _NO_PARAMETERS)
+    return {
+        names[argument]: int in (field.annotation, *get_args(field.annotation))
+        for argument, field in handler.parsed_fn_signature.parameters.items()
+        if argument not in _NO_PARAMETERS
+    }

@@ -13,7 +13,7 @@ from matching.messages import Phase
 from settlement.messages import Variety, Warehouse
 from web.bodies import Answer, Cursor, Limit, MinSequence
 from web.context import Anyone, gateway_of, services
-from web.errors import NotFound, problems
+from web.errors import Fault, InvalidRequest, NotFound, problems
 from web.gazetteer import Town
 from web.ports import Gateway, InstrumentView
 from web.views import Items, live
@@ -100,11 +100,28 @@ async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue
 
 
 @get("/instruments", tags=["market"], summary="Instruments", responses=problems())
-async def list_instruments(request: Anyone, min_sequence: MinSequence = None) -> Items[Instrument]:
-    """All of them by symbol, in one page."""
+async def list_instruments(
+    request: Anyone,
+    limit: Annotated[
+        int | None, QueryParameter(ge=1, le=1000, description="Items at most; left out: all of them.")
+    ] = None,
+    cursor: Cursor = None,
+    min_sequence: MinSequence = None,
+) -> Items[Instrument]:
+    """By ascending symbol, all in one page unless a `limit` is given."""
     gateway = gateway_of(request)
     sequence = await live(gateway, min_sequence)
-    return Items(items=[instrument_of(gateway, view) for view in gateway.instruments()], sequence=sequence)
+    views = gateway.instruments()
+    if cursor is not None:
+        if gateway.instrument(cursor) is None:
+            raise InvalidRequest(Fault("cursor", "this is not the next of any page"))
+        views = [view for view in views if view.symbol > cursor]
+    shown = views[:limit]
+    return Items(
+        items=[instrument_of(gateway, view) for view in shown],
+        next=shown[-1].symbol if len(shown) < len(views) else None,
+        sequence=sequence,
+    )
 
 
 @get("/instruments/{symbol:str}", tags=["market"], summary="An instrument", responses=problems(404))

@@ -1,8 +1,8 @@
 """The files that a browser loads: the built terminal, and the documentation page.
 
-What is no route of the API may be a file of the terminal or an address that the terminal itself understands (`/orders`,
-`/warehouse`): the latter get its one page. Names are looked up in a list made at the start, so no path leads out of
-the folder.
+What is no route of the API may be a file of the terminal or an address that the terminal itself understands (`/trade`,
+`/warehouse`): the latter get its one page, where the reader would take a page. Names are looked up in a list made at
+the start, so no path leads out of the folder.
 """
 
 import mimetypes
@@ -23,6 +23,11 @@ MIME = {
     ".map": "application/json",
     ".html": "text/html",
 }
+
+SCREENS = ("trade", "market", "warehouse", "operator")
+"""First parts of the terminal's addresses; what comes after them is the terminal's to read."""
+GROWER_TABS = ("lots", "list", "sell", "account")
+"""What may follow `/grower`."""
 
 NOT_BUILT = """<!doctype html>
 <html lang="en">
@@ -75,15 +80,31 @@ class Terminal:
     def __init__(self, static: Path) -> None:
         self._folder = Folder(static / "terminal", "/")
 
-    def find(self, path: str) -> Response[bytes] | None:
-        """A file, or the page for an address that may be the terminal's own; none for what can be neither."""
+    def find(self, path: str, accept: str | None = None) -> Response[bytes] | None:
+        """A file, or the page for an address of the terminal's own; none for what is neither."""
         if path in self._folder and path != "/index.html":
             return self._folder.answer(path)
-        if "." in path.rpartition("/")[2] and path != "/index.html":
+        if not (_is_screen(path) and _takes_pages(accept)):
             return None
         if "/index.html" in self._folder:
             return self._folder.answer("/index.html")
         return Response(NOT_BUILT.encode(), media_type="text/html", headers={"cache-control": REVALIDATE})
+
+
+def _is_screen(path: str) -> bool:
+    """Whether the terminal routes the address: what `parseRoute` in `terminal/src/lib/route.ts` says, and the start."""
+    if path == "/index.html":
+        return True
+    parts = [part for part in path.split("/") if part]
+    if not parts:
+        return True
+    if parts[0] == "grower":
+        return len(parts) == 1 or parts[1] in GROWER_TABS
+    return parts[0] in SCREENS
+
+
+def _takes_pages(accept: str | None) -> bool:
+    return accept is None or any(kind in accept.lower() for kind in ("text/html", "text/*", "*/*"))
 
 
 def _mime(address: str) -> str:

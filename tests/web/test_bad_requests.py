@@ -182,6 +182,19 @@ WRONG_PARAMETERS = [
     ("orders?limit=0", "limit"),
     ("orders?limit=1001", "limit"),
     ("orders?limit=ten", "limit"),
+    ("orders?limit=1.0", "limit"),
+    ("orders?limit=%2B1", "limit"),
+    ("orders?limit=01", "limit"),
+    ("orders?limit=%201", "limit"),
+    ("orders?limit=1_0", "limit"),
+    ("orders?limit=%D9%A1", "limit"),
+    ("orders?limit=", "limit"),
+    ("orders?limit=" + "9" * 5000, "limit"),
+    ("orders?limit=1&limit=2", "limit"),
+    ("orders?limit=1&limit=1", "limit"),
+    ("orders?symbol=A&limit=1&symbol=", "symbol"),
+    ("orders?min_sequence=1e3", "min_sequence"),
+    ("orders/1?order_id=2", "order_id"),
     ("orders?status=open", "status"),
     ("orders?symbol=%00", "symbol"),
     ("orders?colour=green", "colour"),
@@ -199,6 +212,9 @@ WRONG_PARAMETERS = [
     ("receipts?which=all", "which"),
     ("receipts?cursor=x", "cursor"),
     (f"instruments/{SYMBOL}/book?depth=0", "depth"),
+    (f"instruments/{SYMBOL}/book?depth=5.0", "depth"),
+    ("instruments?limit=0", "limit"),
+    ("instruments?cursor=x", "cursor"),
     (f"instruments/{SYMBOL}/candles?interval=1y", "interval"),
     (f"instruments/{SYMBOL}/candles?from_ns=9223372036854775808", "from_ns"),
     (f"instruments/{SYMBOL}/trades?cursor=x", "cursor"),
@@ -227,6 +243,28 @@ async def test_things_that_are_none(office: Office) -> None:
         code: str = answer.json()["code"]
         assert code.startswith("unknown_"), path
         problem(answer, 404, code)
+
+
+async def test_a_thing_has_one_address(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    await office.stock(100)
+    trader, grower, warehouse = await office.as_("trader"), await office.as_("grower"), await office.as_("warehouse")
+    assert (await trader.post("/api/v1/orders", json=buy("a", 1))).json()["order_id"] == 1
+    for name in ("%2B1", "01", "001", "1_0", "%201", "1%20", "-0", "1.0", "%EF%BC%91", "%D9%A1", "0x1", "1" * 5000):
+        for slash in ("", "/"):
+            for method, client, path, body in (
+                ("GET", trader, f"orders/{name}", None),
+                ("PATCH", trader, f"orders/{name}", {"quantity": 2}),
+                ("DELETE", trader, f"orders/{name}", None),
+                ("GET", grower, f"lots/{name}", None),
+                ("GET", grower, f"receipts/{name}", None),
+                ("POST", grower, f"receipts/{name}/delivery", {}),
+                ("POST", warehouse, f"lots/{name}/receipt", {}),
+            ):
+                answer = await client.request(method, f"/api/v1/{path}{slash}", json=body)
+                assert answer.status_code == 404, (method, path)
+                problem(answer, 404, answer.json()["code"])
+    assert (await trader.get("/api/v1/orders/1")).json()["status"] == "resting"
+    assert caplog.records == []
 
 
 async def test_a_bug_is_logged_and_not_told(

@@ -51,6 +51,26 @@ async def test_an_instrument_its_book_its_trades_its_candles(office: Office) -> 
     assert (await get(office.anyone, f"instruments/{SYMBOL}/candles", to_ns=MONDAY_NS))["items"] == []
 
 
+async def test_instruments_come_in_pages_where_a_limit_is_given(office: Office) -> None:
+    symbols = [f"BXJ-{grade}-SX{number}-26W{week}" for grade in ("1", "2") for number in (1, 2) for week in (46, 47)]
+    operator = await office.as_("operator")
+    for symbol in reversed(symbols):
+        await post(operator, "operator/instruments", {"symbol": symbol}, 201)
+    whole = await get(office.anyone, "instruments")
+    assert ([each["symbol"] for each in whole["items"]], whole["next"]) == (symbols, None)
+    for limit in (1, 3, 8, 1000):
+        found: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = await get(office.anyone, "instruments", limit=limit, **cursor)
+            assert len(page["items"]) <= limit
+            found += [each["symbol"] for each in page["items"]]
+            if page["next"] is None:
+                break
+            cursor = {"cursor": page["next"]}
+        assert found == symbols
+
+
 async def test_a_reader_waits_for_the_sequence_that_he_names(office: Office) -> None:
     trader = await office.as_("trader")
     wanted = office.gateway.sequence + 1

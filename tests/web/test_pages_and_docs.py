@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+import web.pages
 from tests.web.office import CHEAP, Office, problem
 from web.docs import PAGE
 
@@ -28,10 +29,27 @@ def static(tmp_path: Path) -> Path:
     return tmp_path
 
 
+SCREENS = (
+    *("/", "/index.html", "/trade", "/trade/BXJ-1-SX1-26W47", "/market", "/market/BXJ-1-SX1-26W47", "/grower"),
+    *("/grower/lots/7", "/grower/list", "/grower/sell/3", "/grower/account", "/warehouse", "/warehouse/lots/7"),
+    *("/operator", "/operator/"),
+)
+
+
+def test_the_screens_are_those_that_the_terminal_routes() -> None:
+    route = (Path(web.pages.__file__).parent / "terminal" / "src" / "lib" / "route.ts").read_text()
+    found = re.search(r"export type Screen = (.*);", route)
+    assert found is not None
+    assert set(re.findall(r"'(\w+)'", found[1])) == {*web.pages.SCREENS, "grower"}
+    found = re.search(r"GROWER_TABS: readonly string\[\] = \[(.*)\]", route)
+    assert found is not None
+    assert tuple(re.findall(r"'(\w+)'", found[1])) == web.pages.GROWER_TABS
+
+
 async def test_the_terminal_is_served_with_its_policy(static: Path) -> None:
     office = await Office(replace(CHEAP, static=static)).open()
-    for path in ("/", "/index.html", "/orders", "/warehouse/lots/7"):
-        page = await office.anyone.get(path, headers={"accept": "text/html"})
+    for path in SCREENS:
+        page = await office.anyone.get(path, headers={"accept": "text/html,application/xhtml+xml"})
         assert (page.status_code, page.text) == (200, "<!doctype html><title>terminal</title>")
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert page.headers["cache-control"] == "no-cache"
@@ -50,9 +68,14 @@ async def test_the_terminal_is_served_with_its_policy(static: Path) -> None:
         "/../secret.txt",
         "/%2e%2e/secret.txt",
         "/assets/..%2f..%2fsecret.txt",
+        *("/orders", "/trader", "/grower/orders", "/growers", "/wp-admin", "/index.php", "/.env", "/index.html/x"),
     ):
-        problem(await office.anyone.get(path), 404, "not_found")
-    assert (await office.anyone.post("/orders")).status_code == 404
+        problem(await office.anyone.get(path, headers={"accept": "text/html"}), 404, "not_found")
+    assert (await office.anyone.post("/trade")).status_code == 404
+    for accept, status in (("*/*", 200), ("application/json", 404), ("image/png", 404), ("text/html;q=0.9", 200)):
+        for path in ("/", "/trade"):
+            assert (await office.anyone.get(path, headers={"accept": accept})).status_code == status
+    assert (await office.anyone.get("/favicon.svg", headers={"accept": "image/png"})).status_code == 200
     await office.close()
 
 
@@ -105,6 +128,7 @@ async def test_the_description_is_valid_openapi_and_tells_everything(office: Off
             if "requestBody" in operation:
                 assert list(operation["requestBody"]["content"]) == ["application/json"], path
                 assert {"400", "413", "415"} <= set(operation["responses"]), path
+            assert "content" not in operation["responses"].get("204", {}), path
             for status, response in operation["responses"].items():
                 if int(status) >= 400 and path.startswith("/api/"):
                     assert list(response["content"]) == ["application/problem+json"], (path, method, status)
