@@ -95,8 +95,9 @@ class Sessions:
         self._watches: dict[bytes, _Watch] = {}
         self._signing_in = 0
         # One name from one address, and one address with many names.
-        self._by_name = Throttle(settings.failed_sign_ins, settings.failed_sign_in_window_s)
-        self._by_address = Throttle(settings.failed_sign_ins * 10, settings.failed_sign_in_window_s)
+        window_s, wait_s = settings.failed_sign_in_window_s, settings.failed_sign_in_wait_s
+        self._by_name = Throttle(settings.failed_sign_ins, window_s, wait_s)
+        self._by_address = Throttle(settings.failed_sign_ins * 10, window_s, wait_s)
 
     async def sign_in(self, name: str, password: str, *, address: str, user_agent: str | None) -> tuple[str, Caller]:
         """A new session's token and its caller. Raises `Problem` `invalid_credentials`, `too_many_attempts` or

@@ -28,8 +28,12 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     session_lifetime_ns: int = 7 * 24 * HOUR_NS
     """A session ends after so long, however much it is used."""
     failed_sign_ins: int = 10
-    """Failures that one name may have from one address within `failed_sign_in_window_s`."""
+    """Failures that one name may have from one address within `failed_sign_in_window_s` until it has to wait, the
+    right password or not: an answer would tell a guesser that it is right.
+    """
     failed_sign_in_window_s: int = 300
+    failed_sign_in_wait_s: int = 30
+    """The first wait; each further failure doubles it, up to the window."""
     password_memory_kib: int = 19_456
     """argon2id's cost: 19 MiB and two passes on one lane, the least that OWASP recommends (about 20 ms)."""
     password_passes: int = 2

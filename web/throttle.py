@@ -1,4 +1,4 @@
-"""How often somebody may be wrong: a limit on failures within a sliding window, by key."""
+"""How often somebody may be wrong: after some failures in a while each further one costs a longer wait, by key."""
 
 import time
 from collections import deque
@@ -6,39 +6,54 @@ from collections.abc import Callable, Hashable
 
 MAXIMUM_KEYS = 10_000
 
+FURTHER = 16
+"""Failures beyond the limit that are counted at most: by then the wait has long been the longest."""
+
 
 class Throttle:
-    """At most `limit` failures a key within `window_s`; the keys that failed longest ago are forgotten first."""
+    """The failure of a key within `window_s` that reaches the limit costs a wait of `first_s`, each further one twice the
+    wait before it, at most `window_s`. The keys that failed longest ago are forgotten first.
+    """
 
-    def __init__(self, limit: int, window_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limit: int, window_s: float, first_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limit = limit
         self._window_s = window_s
+        self._first_s = first_s
         self._clock = clock
-        self._failures: dict[Hashable, deque[float]] = {}
+        self._failures: dict[Hashable, _Failures] = {}
 
     def wait_s(self, key: Hashable) -> int:
         """Whole seconds until the key may try again; 0: now."""
-        times = self._recent(key)
-        if times is None or len(times) < self._limit:
+        failures = self._failures.get(key)
+        if failures is None:
             return 0
-        return max(1, -int(-(times[0] + self._window_s - self._clock()) // 1))
+        left_s = failures.blocked_until - self._clock()
+        return 0 if left_s <= 0 else max(1, -int(-left_s // 1))
 
     def failed(self, key: Hashable) -> None:
-        times = self._recent(key) or deque(maxlen=self._limit)
-        times.append(self._clock())
-        self._failures.pop(key, None)
-        self._failures[key] = times
+        failures = self._failures.pop(key, None) or _Failures(self._limit + FURTHER)
+        self._failures[key] = failures
+        now = self._clock()
+        times = failures.times
+        times.append(now)
+        while times[0] <= now - self._window_s:
+            times.popleft()
+        if len(times) >= self._limit:
+            failures.blocked_until = now + min(self._window_s, self._first_s * 2 ** (len(times) - self._limit))
         if len(self._failures) > MAXIMUM_KEYS:
             del self._failures[next(iter(self._failures))]
 
     def succeeded(self, key: Hashable) -> None:
         self._failures.pop(key, None)
 
-    def _recent(self, key: Hashable) -> deque[float] | None:
-        times = self._failures.get(key)
-        if times is None:
-            return None
-        oldest = self._clock() - self._window_s
-        while times and times[0] <= oldest:
-            times.popleft()
-        return times
+
+class _Failures:
+    """When a key has failed of late, and until when it waits."""
+
+    __slots__ = ("blocked_until", "times")
+
+    def __init__(self, counted: int) -> None:
+        self.times: deque[float] = deque(maxlen=counted)
+        self.blocked_until = 0.0

@@ -90,13 +90,28 @@ async def test_too_many_failures_wait(office: Office) -> None:
         problem(await sign_in(office.anyone, "trader", "wrong"), 401, "invalid_credentials")
     waiting = await sign_in(office.anyone, "trader")
     problem(waiting, 429, "too_many_attempts")
-    assert 1 <= int(waiting.headers["retry-after"]) <= CHEAP.failed_sign_in_window_s
+    assert 1 <= int(waiting.headers["retry-after"]) <= CHEAP.failed_sign_in_wait_s
     assert (await sign_in(office.anyone, "trader2")).status_code == 201
 
 
-async def test_a_throttle_forgets_in_time_and_under_pressure() -> None:
+def test_each_failure_too_many_costs_a_longer_wait() -> None:
     now = [0.0]
-    throttle = Throttle(2, 10, lambda: now[0])
+    throttle = Throttle(3, 300, 30, lambda: now[0])
+    waits = []
+    for _ in range(6):
+        throttle.failed("a")
+        waits.append(throttle.wait_s("a"))
+        now[0] += waits[-1]
+        assert throttle.wait_s("a") == 0
+    assert waits == [0, 0, 30, 60, 120, 240]
+    # By now the first ones are long ago.
+    throttle.failed("a")
+    assert throttle.wait_s("a") == 0
+
+
+def test_a_throttle_forgets_in_time_and_under_pressure() -> None:
+    now = [0.0]
+    throttle = Throttle(2, 10, 6, lambda: now[0])
     throttle.failed("a")
     now[0] = 4
     throttle.failed("a")
@@ -106,9 +121,12 @@ async def test_a_throttle_forgets_in_time_and_under_pressure() -> None:
     now[0] = 10
     assert throttle.wait_s("a") == 0
     throttle.failed("a")
-    assert throttle.wait_s("a") == 4
+    assert throttle.wait_s("a") == 6
     throttle.succeeded("a")
     assert throttle.wait_s("a") == 0
+    for _ in range(40):
+        throttle.failed("often")
+    assert throttle.wait_s("often") == 10
     throttle.failed("first")
     for key in range(MAXIMUM_KEYS):
         throttle.failed(key)
