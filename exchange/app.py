@@ -238,8 +238,10 @@ def _log_to_stderr(level: str) -> None:
     # On the handler too: the feed lowers the level of what strangers cause after the logger has let it pass.
     handler.setLevel(level.upper())
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    for chatty in ("httpx", "alembic", "uvicorn"):
+    for chatty in ("httpx", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns of each stranger who speaks no HTTP.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").addFilter(_Strangers())
 
 

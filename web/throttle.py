@@ -11,8 +11,8 @@ FURTHER = 16
 
 
 class Throttle:
-    """The failure of a key within `window_s` that reaches the limit costs a wait of `first_s`, each further one twice the
-    wait before it, at most `window_s`. The keys that failed longest ago are forgotten first.
+    """The failure of a key within `window_s` that reaches the limit costs a wait of `first_s`, each further one twice
+    the wait before it, at most `window_s`. The keys that failed longest ago are forgotten first.
     """
 
     def __init__(
