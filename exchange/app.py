@@ -3,7 +3,7 @@
 premises (journal, engine) ─► sequencer ─► publication ─► feed ─► WebSocket port for programs
                                  ▲    └──► follower (a process)      └─► /feed on the web port
                                  ├── gateway ◄── web (HTTP, order entry)
-                                 └── bell (the phases of trading days, where the venue keeps sessions)
+                                 └── bell (phases of trading days, where there are any; ends of auctions by collars)
 """
 
 import asyncio
@@ -88,12 +88,11 @@ def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = 
     """
     _log_to_stderr(settings.log_level)
     publication = Publication()
-    bell = None if demo else _bell(settings)
+    bell = _bell(settings, sessions=settings.calendar == "sessions" and not demo)
 
     def on_entry(entry: Entry) -> None:
         publication.publish(entry)
-        if bell is not None:
-            bell.watch(entry)
+        bell.watch(entry)
 
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]
@@ -139,7 +138,7 @@ async def _serve(
 async def _venue(
     opened: Premises,
     publication: Publication,
-    bell: Bell | None,
+    bell: Bell,
     web_socket: socket.socket,
     feed_socket: socket.socket,
     demo: bool,
@@ -174,8 +173,7 @@ async def _venue(
     try:
         pump.start()
         await follower.start()
-        if bell is not None:
-            bell.start(sequencer, opened.engine)
+        bell.start(sequencer, opened.engine)
         await feed_server.start(feed_socket)
         while not web_server.started:
             await asyncio.sleep(0.005)
@@ -188,22 +186,18 @@ async def _venue(
         web_server.should_exit = True
         await asyncio.gather(feed_server.stop(), serving)
         pump.stop()
-        if bell is not None:
-            bell.stop()
+        bell.stop()
         await sequencer.close()
         await follower.stop(FOLLOWER_SECONDS)
         database.dispose()
         readers.dispose()
 
 
-def _bell(settings: Settings) -> Bell | None:
-    """What sets the phases of a venue that keeps sessions. Nobody can foresee the ends of its auctions, but by the seed
-    where the clock is moved by hand, for training.
-    """
-    if settings.calendar == "round-the-clock":
-        return None
+def _bell(settings: Settings, *, sessions: bool) -> Bell:
+    """Nobody can foresee the ends of auctions, but by the seed where the clock is moved by hand, for training."""
+    timetable = Timetable(TradingCalendar(settings.holidays), settings.hours()) if sessions else None
     chance = random.Random(settings.seed) if settings.clock == "manual" else random.SystemRandom()
-    return Bell(Timetable(TradingCalendar(settings.holidays), settings.hours()), chance)
+    return Bell(timetable, settings.volatility_auction(), chance)
 
 
 class _WebServer(uvicorn.Server):

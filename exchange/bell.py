@@ -1,23 +1,29 @@
-"""The bell: sets the phases that the timetable says, as commands like any others, in the journal like any others.
+"""The bell: sets the phases that the timetable says, and ends the auctions that collars began, by commands like any
+others, in the journal like any others.
 
-    timetable ─► due changes ─► SetPhase … ─► sequencer ─► journal
-                     ▲                           │
-                     └─── a batch has brought the time ◄┘
+    timetable, auctions' ends ─► due ─► SetPhase … ─► sequencer ─► journal
+                                  ▲                       │
+                                  └─ a batch has brought the time
 
 A batch that brings the time of a change is followed by the commands for it before anything that its answers lead to:
 who is told of the new time finds the phases of that time. Orders of that very batch still meet the phase before. On a
 real clock a timer lets time come; on a manual one the operator does.
 
-A jump over several changes makes them all, in order; over several days the rest of the first, one
-whole day for all between, and the last so far, so that `day` orders expire and what auctions collected is uncrossed.
-A start is such a jump from the last thing that the journal tells.
+A jump over several changes makes them all, in order; over several days the rest of the first, one whole day for all
+between, and the last so far, so that `day` orders expire and what auctions collected is uncrossed. A start is such a
+jump from the last thing that the journal tells.
 
-Only instruments of mode `continuous` follow the timetable. What else may set their phases, and what becomes of it:
+Only instruments of mode `continuous` follow the timetable. A venue without one trades round the clock: phases are its
+operator's, and the bell ends what a collar began, no more. What else may set phases, and what becomes of it:
 
 - `halted` by hand outside a break stays until something sets another phase, however many days that takes; an
   instrument so halted is left alone altogether, its `day` orders too.
 - `closed` by hand outside the night stays until the next trading day begins.
-- Any other phase set by hand, or an auction that a collar began, lasts until the next change; a start sets it right.
+- Any other phase set by hand lasts until the next change; a start sets it right.
+- An auction that a collar began ends at a moment drawn for it, and `continuous` goes on. Its length counts from the
+  time in the journal: after a start its end is still to come, or comes at once. A change of the timetable before that,
+  into an auction too, takes it over, as does whoever sets another phase. What the uncross sets off may meet the collar
+  again: that is another auction.
 - An instrument that is defined, or opened by its first receipt, gets the phase of the timetable at once.
 - One that has had receipts, none of which may be sold any more, is not opened, until there is one again.
 
@@ -30,9 +36,9 @@ from collections import deque
 from random import Random
 from typing import Final
 
-from exchange.calendar import Change, Timetable, UnknownYear
+from exchange.calendar import NEVER_NS, Change, Timetable, UnknownYear, VolatilityAuction
 from exchange.engine import Engine
-from exchange.protocol import Entry, Event
+from exchange.protocol import Command, Entry, Event
 from exchange.sequencer import LONGEST_TIMER_SECONDS, Sequencer
 from matching.messages import AdvanceTime, DefineInstrument, InstrumentDefined, Phase, PhaseChanged, SetPhase
 from settlement.civil import day_start_ns, venue_day
@@ -51,18 +57,22 @@ class Bell:
     _sequencer: Sequencer
     _engine: Engine
 
-    def __init__(self, timetable: Timetable, chance: Random) -> None:
-        """The ends of auctions are drawn from `chance`."""
+    def __init__(self, timetable: Timetable | None, volatility: VolatilityAuction, chance: Random) -> None:
+        """Without a timetable the venue trades round the clock. The ends of auctions are drawn from `chance`."""
         self._timetable = timetable
+        self._volatility = volatility
         self._chance = chance
         # What the journal tells beside the engine's state.
         self._told_ns: int | None = None
         self._halted_by_hand: dict[str, None] = {}
         self._stocked: dict[str, None] = {}
+        # Auctions that a collar began: when those did that have no end yet, and when the others end.
+        self._begun_ns: dict[str, int] = {}
+        self._ends_ns: dict[str, int] = {}
         # Where the timetable stands: the day, what is left of its changes, and the phase since the last one.
         self._day = 0
         self._plan: deque[Change] = deque()
-        self._phase: Phase = "closed"
+        self._phase: Phase = "closed" if timetable is not None else "continuous"
         # Instruments that something else has opened since the last look, and those kept closed for want of receipts.
         self._opened: dict[str, None] = {}
         self._spent: dict[str, None] = {}
@@ -76,12 +86,13 @@ class Bell:
         """Follow the sequencer from now on. The engine stands where the journal ends, and nothing is under way."""
         self._sequencer = sequencer
         self._engine = engine
-        told_ns = sequencer.time_ns if self._told_ns is None else self._told_ns
-        self._day = venue_day(told_ns)
-        self._plan.extend(self._changes_of(self._day, told_ns))
-        while self._plan and self._plan[0].time_ns <= told_ns:
-            self._phase = self._plan.popleft().phase
-        self._opened = dict.fromkeys(engine.market.symbols())
+        if self._timetable is not None:
+            told_ns = sequencer.time_ns if self._told_ns is None else self._told_ns
+            self._day = venue_day(told_ns)
+            self._plan.extend(self._changes_of(self._timetable, self._day, told_ns))
+            while self._plan and self._plan[0].time_ns <= told_ns:
+                self._phase = self._plan.popleft().phase
+            self._opened = dict.fromkeys(engine.market.symbols())
         sequencer.on_committed.append(self._committed)
         self._look(sequencer.time_ns)
         self._offer()
@@ -93,35 +104,46 @@ class Bell:
             self._timer.cancel()
 
     def watch(self, entry: Entry) -> None:
-        """Remember what the engine's state does not tell: see the rules above. O(commands)."""
+        """Remember what the engine's state does not tell: see the rules above. O(events)."""
         if type(entry.commands[-1]) is not ConfigureVenue:  # A start may have written that one, long after the rest.
             self._told_ns = entry.time_ns
         for command, events in zip(entry.commands, entry.events, strict=True):
-            if isinstance(command, SetPhase | DefineInstrument):
-                self._watch_phase(command, events, entry.time_ns)
-            elif isinstance(command, IssueReceipt):
+            if self._offered and command is self._offered[0]:
+                self._offered.popleft()
+            for event in events:
+                if type(event) is PhaseChanged:
+                    self._entered(command, event.symbol, event.phase, entry.time_ns)
+                elif type(event) is InstrumentDefined and isinstance(command, DefineInstrument):
+                    self._entered(command, event.symbol, command.phase, entry.time_ns)
+                    self._open(event.symbol)
+            if isinstance(command, IssueReceipt):
                 self._watch_receipt(events)
 
-    def _watch_phase(self, command: SetPhase | DefineInstrument, events: tuple[Event, ...], time_ns: int) -> None:
-        if self._offered and command is self._offered[0]:
-            self._offered.popleft()
-        symbol = command.symbol
-        if not _changed(events, symbol, command.phase):
-            return
-        if command.phase == "halted" and not self._timetable.is_break(time_ns):
-            self._halted_by_hand[symbol] = None
-        else:
-            self._halted_by_hand.pop(symbol, None)
-        if isinstance(command, DefineInstrument):
-            self._opened[symbol] = None
+    def _entered(self, command: Command, symbol: str, phase: Phase, time_ns: int) -> None:
+        """An auction that the command did not ask for is a collar's. Not only orders meet one: a command that begins
+        `continuous` may set off stops.
+        """
+        self._halted_by_hand.pop(symbol, None)
+        self._begun_ns.pop(symbol, None)
+        self._ends_ns.pop(symbol, None)
+        if phase == "halted":
+            if self._timetable is not None and not self._timetable.is_break(time_ns):
+                self._halted_by_hand[symbol] = None
+        elif phase == "auction":
+            if not isinstance(command, SetPhase | DefineInstrument) or command.phase != "auction":
+                self._begun_ns[symbol] = time_ns
 
     def _watch_receipt(self, events: tuple[Event, ...]) -> None:
         for event in events:
             if isinstance(event, ReceiptChanged) and event.cause == "issued":
                 symbol = event.receipt.symbol
                 self._stocked[symbol] = None
-                if symbol in self._spent or _changed(events, symbol, None):
-                    self._opened[symbol] = None
+                if symbol in self._spent or _opened(events, symbol):
+                    self._open(symbol)
+
+    def _open(self, symbol: str) -> None:
+        if self._timetable is not None:
+            self._opened[symbol] = None
 
     # What is due
 
@@ -133,10 +155,27 @@ class Bell:
         self._offer()
 
     def _look(self, now_ns: int) -> None:
-        """Find what the time asks for. O(instruments) where a change is due or something was opened."""
+        """Find what the time asks for. O(auctions by collars); O(instruments) where a change is due or something was
+        opened.
+        """
+        for symbol, began_ns in self._begun_ns.items():
+            view = self._engine.market.instrument(symbol)
+            assert view is not None
+            if view.mode == "continuous":  # A receipt that opens one of mode `call_auction` leads into an auction too.
+                self._ends_ns[symbol] = self._volatility.end_ns(began_ns, self._chance)
+        self._begun_ns.clear()
         changes = self._pass(now_ns)
-        if not changes and not self._opened:
-            return
+        if changes or self._opened:
+            self._change(changes)
+        self._end_auctions(now_ns)
+        if changes:
+            _log.info("the calendar sets the phase %s: %d commands", self._phase, len(self._due))
+            if self._timer is not None:
+                self._timer.cancel()
+                self._wind()
+
+    def _change(self, changes: list[Change]) -> None:
+        """Make the timetable's changes, and set right what was opened."""
         phases: dict[str, Phase] = {}
         for symbol in self._engine.market.symbols():
             view = self._engine.market.instrument(symbol)
@@ -144,22 +183,35 @@ class Bell:
             if view.mode == "continuous" and symbol not in self._halted_by_hand:
                 phases[symbol] = view.phase
         for change in changes:
+            for symbol in self._end_auctions(change.time_ns - 1):
+                phases[symbol] = "continuous"
+            self._ends_ns.clear()
             for symbol, phase in phases.items():
                 if phase != change.phase and (phase != "closed" or self._opens(symbol)):
                     self._due.append(SetPhase(symbol, change.phase))
                     phases[symbol] = change.phase
             self._phase = change.phase
         for symbol in self._opened:
+            if symbol not in phases or (symbol in self._ends_ns and self._phase == "continuous"):
+                continue
             # A closed one stays so, but where a receipt has come for it.
-            if phases.get(symbol, self._phase) != self._phase:
+            if phases[symbol] != self._phase:
                 if phases[symbol] != "closed" or (symbol in self._spent and self._sellable(symbol)):
                     self._due.append(SetPhase(symbol, self._phase))
+                    self._ends_ns.pop(symbol, None)
         self._opened.clear()
-        if changes:
-            _log.info("the calendar sets the phase %s: %d commands", self._phase, len(self._due))
-            if self._timer is not None:
-                self._timer.cancel()
-                self._wind()
+
+    def _end_auctions(self, until_ns: int) -> list[str]:
+        """End those of collars whose time has come by then; the instruments that are `continuous` again."""
+        over = sorted((end_ns, symbol) for symbol, end_ns in self._ends_ns.items() if end_ns <= until_ns)
+        for _, symbol in over:
+            del self._ends_ns[symbol]
+        if not over or self._phase == "auction":
+            return []
+        ended = [symbol for _, symbol in over]
+        self._due.extend(SetPhase(symbol, "continuous") for symbol in ended)
+        _log.info("auctions end that collars began: %s", ", ".join(ended))
+        return ended
 
     def _opens(self, symbol: str) -> bool:
         """Whether the change that comes opens a closed instrument: it begins the day, and there is something to sell
@@ -180,6 +232,8 @@ class Bell:
         """The changes since the last look. One whole day stands for any number of them: each leaves what the first
         left. O(days).
         """
+        if self._timetable is None:
+            return []
         today = venue_day(now_ns)
         changes: list[Change] = []
         if today > self._day:
@@ -187,23 +241,23 @@ class Bell:
             self._plan.clear()
             whole: list[Change] = []
             for day in range(self._day + 1, today):
-                whole = self._changes_of(day) or whole
+                whole = self._changes_of(self._timetable, day) or whole
             changes += whole
             self._day = today
-            self._plan.extend(self._changes_of(today))
+            self._plan.extend(self._changes_of(self._timetable, today))
         while self._plan and self._plan[0].time_ns <= now_ns:
             changes.append(self._plan.popleft())
         return changes
 
-    def _changes_of(self, day: int, done_ns: int = 0) -> list[Change]:
+    def _changes_of(self, timetable: Timetable, day: int, done_ns: int = 0) -> list[Change]:
         """None in a year that the calendar does not know."""
         try:
-            changes = self._timetable.changes(day, self._chance, done_ns)
+            changes = timetable.changes(day, self._chance, done_ns)
         except UnknownYear as unknown:
             self._say(logging.ERROR, f"the venue stays closed: {unknown}")
             return []
         try:
-            self._timetable.calendar.is_trading_day(day + NOTICE_DAYS)
+            timetable.calendar.is_trading_day(day + NOTICE_DAYS)
         except UnknownYear as unknown:
             self._say(logging.WARNING, f"the venue will stay closed in {unknown.year}: {unknown}")
         return changes
@@ -227,10 +281,12 @@ class Bell:
             self._due.clear()
 
     def _wind(self) -> None:
-        """On a real clock: when the next change is due, let time come. Not more than a second ahead, because loop
-        timers run on another clock.
+        """On a real clock: when the next change or end is due, let time come. Not more than a second ahead, because
+        loop timers run on another clock; an auction that a collar begins meanwhile lasts a second at least.
         """
-        next_ns = self._plan[0].time_ns if self._plan else day_start_ns(self._day + 1)
+        next_ns = min(self._ends_ns.values(), default=NEVER_NS)
+        if self._timetable is not None:
+            next_ns = min(next_ns, self._plan[0].time_ns if self._plan else day_start_ns(self._day + 1))
         left_seconds = (next_ns - self._sequencer.time_ns) / 1e9
         if left_seconds <= 0:
             try:
@@ -243,10 +299,6 @@ class Bell:
         self._timer = asyncio.get_running_loop().call_later(min(left_seconds, LONGEST_TIMER_SECONDS), self._wind)
 
 
-def _changed(events: tuple[Event, ...], symbol: str, phase: Phase | None) -> bool:
-    """Whether the instrument was defined, or has entered the phase (None: any)."""
-    return any(
-        event.symbol == symbol and (isinstance(event, InstrumentDefined) or phase in (None, event.phase))
-        for event in events
-        if isinstance(event, InstrumentDefined | PhaseChanged)
-    )
+def _opened(events: tuple[Event, ...], symbol: str) -> bool:
+    """Whether the instrument was defined, or has entered another phase."""
+    return any(isinstance(event, InstrumentDefined | PhaseChanged) and event.symbol == symbol for event in events)

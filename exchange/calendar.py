@@ -28,6 +28,10 @@ MAXIMUM_SESSIONS: Final = 8
 """Of one day."""
 
 MILLISECOND_NS: Final = 1_000_000
+
+NEVER_NS: Final = 2**63 - 1
+"""Later than any time of a venue."""
+
 _ORDINAL_OF_1970: Final = date(1970, 1, 1).toordinal()
 
 
@@ -102,6 +106,21 @@ class Hours(Struct, frozen=True):
         return self.reopening_auction if index else self.opening_auction
 
 
+class VolatilityAuction(Struct, frozen=True):
+    """How long an auction lasts that a collar began; `read_volatility_auction` makes it. In seconds."""
+
+    length: int
+    """0: it has no end of its own."""
+    random_end: int
+    """As that of the auctions of `Hours`."""
+
+    def end_ns(self, began_ns: int, chance: Random) -> int:
+        """A moment drawn from `chance` for each auction; `NEVER_NS` where there is none."""
+        if not self.length:
+            return NEVER_NS
+        return _drawn_ns(began_ns + self.length * NANOSECONDS, self.random_end, chance)
+
+
 class Change(NamedTuple):
     """From this time on an instrument that follows the calendar is in this phase."""
 
@@ -134,7 +153,7 @@ class Timetable:
 
         def add_end_of_auction(second: int, phase: Phase) -> None:
             end_ns = midnight_ns + second * NANOSECONDS
-            drawn_ns = end_ns - chance.randrange(hours.random_end * 1_000 + 1) * MILLISECOND_NS
+            drawn_ns = _drawn_ns(end_ns, hours.random_end, chance)
             if end_ns - hours.random_end * NANOSECONDS <= done_ns < end_ns:
                 drawn_ns = done_ns + 1
             changes.append(Change(drawn_ns, phase))
@@ -191,8 +210,7 @@ def read_hours(
     if closing_auction_seconds >= read[-1][1] - read[-1][0]:
         raise ValueError(f"closing_auction_seconds: {closing_auction_seconds} leave nothing of {sessions[-1]}")
     for length in (opening_auction_seconds, reopening_auction_seconds, closing_auction_seconds):
-        if length and random_end_seconds >= length:
-            raise ValueError(f"random_end_seconds: {random_end_seconds} leave nothing of an auction of {length}")
+        _check_random_end(random_end_seconds, length)
     return Hours(
         tuple(read),
         opening_auction_seconds,
@@ -200,6 +218,22 @@ def read_hours(
         closing_auction_seconds,
         random_end_seconds,
     )
+
+
+def read_volatility_auction(volatility_auction_seconds: int, random_end_seconds: int) -> VolatilityAuction:
+    """What the settings of these names give. Raises ValueError that begins with the name of the setting."""
+    _check_random_end(random_end_seconds, volatility_auction_seconds)
+    return VolatilityAuction(volatility_auction_seconds, random_end_seconds)
+
+
+def _check_random_end(random_end_seconds: int, length: int) -> None:
+    if length and random_end_seconds >= length:
+        raise ValueError(f"random_end_seconds: {random_end_seconds} leave nothing of an auction of {length}")
+
+
+def _drawn_ns(end_ns: int, random_end: int, chance: Random) -> int:
+    """When an auction ends whose published end this is: at any millisecond of so many seconds before, alike."""
+    return end_ns - chance.randrange(random_end * 1_000 + 1) * MILLISECOND_NS
 
 
 def read_date(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from exchange.calendar import Hours, read_date, read_hours
+from exchange.calendar import Hours, VolatilityAuction, read_date, read_hours, read_volatility_auction
 from settlement.messages import ConfigureVenue
 from settlement.venue import VARIETIES, WAREHOUSES
 
@@ -52,6 +52,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long before each later session, within the break; 0: none."""
     closing_auction_seconds: Seconds = 300
     """How long at the end of the last session, within it; 0: none."""
+    volatility_auction_seconds: Seconds = 300
+    """How long an auction lasts that a trade outside an instrument's dynamic limit has begun, round the clock too; 0:
+    until an operator ends it, or the hours change the phase.
+    """
     random_end_seconds: Seconds = 30
     """Each auction ends by chance within so many seconds before its published end."""
     holidays: tuple[str, ...] = ()
@@ -63,6 +67,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Raises ValueError that begins with the name of the field."""
         self.hours()
+        self.volatility_auction()
         for date in self.holidays:
             read_date(date)
 
@@ -75,6 +80,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             self.closing_auction_seconds,
             self.random_end_seconds,
         )
+
+    def volatility_auction(self) -> VolatilityAuction:
+        return read_volatility_auction(self.volatility_auction_seconds, self.random_end_seconds)
 
     @property
     def folder(self) -> Path:

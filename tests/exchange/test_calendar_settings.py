@@ -1,14 +1,21 @@
 """The hours come from the settings like everything else, and what cannot be is named before the venue opens."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from exchange.calendar import NEVER_NS, VolatilityAuction
 from exchange.config import SetupError, load
 
 
 def test_a_venue_trades_round_the_clock_unless_it_keeps_sessions() -> None:
     assert load({}, environment={}).calendar == "round-the-clock"
+
+
+def test_an_auction_by_a_collar_lasts_five_minutes_or_until_an_operator_ends_it() -> None:
+    assert load({}, environment={}).volatility_auction() == VolatilityAuction(300, 30)
+    assert load({"volatility_auction_seconds": 0}, environment={}).volatility_auction().end_ns(1, Random(1)) == NEVER_NS
 
 
 def test_hours_may_come_from_variables() -> None:
@@ -18,6 +25,7 @@ def test_hours_may_come_from_variables() -> None:
         "EXCHANGE_OPENING_AUCTION_SECONDS": "300",
         "EXCHANGE_REOPENING_AUCTION_SECONDS": "60",
         "EXCHANGE_CLOSING_AUCTION_SECONDS": "180",
+        "EXCHANGE_VOLATILITY_AUCTION_SECONDS": "120",
         "EXCHANGE_RANDOM_END_SECONDS": "10",
         "EXCHANGE_HOLIDAYS": "2026-09-24,2027-01-01",
     }
@@ -31,6 +39,7 @@ def test_hours_may_come_from_variables() -> None:
         180,
         10,
     )
+    assert settings.volatility_auction() == VolatilityAuction(120, 10)
     assert settings.holidays == ("2026-09-24", "2027-01-01")
 
 
@@ -46,6 +55,8 @@ def test_hours_may_come_from_variables() -> None:
         ("reopening_auction_seconds = 7200", "reopening_auction_seconds"),
         ("closing_auction_seconds = 7200", "closing_auction_seconds"),
         ("random_end_seconds = 300", "random_end_seconds"),
+        ("volatility_auction_seconds = 30", "random_end_seconds: 30 leave nothing of an auction of 30"),
+        ("volatility_auction_seconds = -1", "volatility_auction_seconds"),
         ('holidays = ["2026-13-01"]', "holidays: '2026-13-01'"),
     ],
 )
