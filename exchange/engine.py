@@ -41,6 +41,7 @@ from matching.messages import (
     StopTriggered,
     TradeExecuted,
 )
+from settlement.busts import SettledTrades, TradesState, refuse_unwinding, unwind
 from settlement.civil import day_number
 from settlement.clearing import Order, Purse, fee_fen
 from settlement.client_ids import ClientIds, Remembered
@@ -52,8 +53,11 @@ from settlement.messages import (
     CASH,
     MAXIMUM_LOTS_PER_ORDER,
     MAXIMUM_MONEY_FEN,
+    AdjustCash,
     AnnounceLot,
     BalanceChanged,
+    BustTrade,
+    CashAdjusted,
     CashDeposited,
     ConfigureVenue,
     Deposit,
@@ -72,16 +76,21 @@ from settlement.messages import (
     ReceiptChanged,
     RegisterParticipant,
     RequestRefused,
+    TradeSettled,
     VenueConfigured,
     WeighLot,
 )
 from settlement.participants import Participants
 from settlement.receipts import LiveReceipt, Lots, Receipts, Stock, receipt_message
+from settlement.references import References
 from settlement.symbols import parse_symbol
-from settlement.venue import DEFAULT_VENUE, refuse_venue
+from settlement.venue import DEFAULT_VENUE, first_definition, permits, refuse_venue
 
-ENGINE_VERSION: Final = 1
-"""Grows when old commands would give other events or another state: then a journal's new segment begins."""
+ENGINE_VERSION: Final = 2
+"""Grows when old commands would give other events or another state: then a journal's new segment begins.
+
+2: reports say by what way they trade, trades are remembered for busts, further commands. Nothing was released with 1.
+"""
 
 EXPIRED: Final = "expired"
 RECEIPT_EXPIRED: Final = "receipt_expired"
@@ -110,6 +119,8 @@ class EngineState(Struct, frozen=True, array_like=True):
     last_transfer_id: int
     balances: list[tuple[str, str, int]]
     deposit_references: list[str]
+    adjustment_references: list[str]
+    trades: TradesState
     last_lot_id: int
     arrivals: list[Arrival]
     last_receipt_id: int
@@ -135,7 +146,9 @@ class Engine:
         self._participants = Participants()
         self._purses: dict[int, Purse] = {}
         self._ledger = Ledger()
-        self._deposit_references: dict[str, None] = {}
+        self._deposits = References()
+        self._adjustments = References()
+        self._trades = SettledTrades()
         self._intake = Intake()
         self._receipts = Receipts()
         self._client_ids = ClientIds()
@@ -162,12 +175,13 @@ class Engine:
             IssueReceipt: self._issue_receipt,
             OrderDelivery: self._order_delivery,
             LoadOut: self._load_out,
+            BustTrade: self._bust_trade,
+            AdjustCash: self._adjust_cash,
         }
         # What the state's hash is made of, brought up to date when it is asked for.
         self._order_digest: Digest[int] = Digest()
         self._purse_digest: Digest[int] = Digest()
         self._instrument_digest: Digest[str] = Digest()
-        self._deposit_chain = b""
         # What the command at hand has done so far.
         self._reported_sequence = 0
         self._events: list[Any] = []
@@ -209,6 +223,7 @@ class Engine:
             self._expire_receipts(end_ns)
         self._reach(time_ns)
         self._client_ids.forget(time_ns)
+        self._trades.forget(time_ns)
         if len(self._order_digest.changed) > MAXIMUM_CHANGED:
             self.state_hash()
         return self._close()
@@ -516,6 +531,9 @@ class Engine:
             self.time_ns,
             self._events,
         )
+        settled = self._events[-1]
+        assert type(settled) is TradeSettled
+        self._trades.remember(settled, self._reported_sequence, self.time_ns)
         symbol = trade.symbol
         self._instrument_digest.changed[symbol] = None
         balances = self._balances
@@ -670,6 +688,9 @@ class Engine:
         if refusal is not None:
             self._refuse(command, refusal, "symbol")
             return
+        if not permits(self.venue().profile, command.mode):
+            self._refuse(command, "mode_not_permitted", "mode")
+            return
         if self.market.check(command) is None and self.market.instrument(command.symbol) is not None:
             self._rebound(command)
         events = self.market.apply(command)
@@ -807,13 +828,13 @@ class Engine:
         if purse is None:
             self._refuse(command, "unknown_participant", "participant_id")
             return
-        if command.reference in self._deposit_references:
+        if command.reference in self._deposits:
             self._refuse(command, "duplicate_reference", "reference")
             return
         if command.amount_fen - self._ledger.balance(CASH, BANK) > MAXIMUM_MONEY_FEN:
             self._refuse(command, "exceeds_maximum", "amount_fen")
             return
-        self._add_reference(command.reference)
+        deposits = self._deposits.take(command.reference)
         purse.total_fen += command.amount_fen
         self._events.append(
             CashDeposited(
@@ -821,12 +842,76 @@ class Engine:
             )
         )
         transfer = self._ledger.transfer(CASH, BANK, purse.account, command.amount_fen)
-        self._events.append(LedgerPosted("deposit", len(self._deposit_references), (transfer,)))
+        self._events.append(LedgerPosted("deposit", deposits, (transfer,)))
         self._balances[command.participant_id, CASH] = None
 
-    def _add_reference(self, reference: str) -> None:
-        self._deposit_references[reference] = None
-        self._deposit_chain = blake2b(self._deposit_chain + reference.encode(), digest_size=16).digest()
+    # Corrections by an operator
+
+    def _bust_trade(self, command: BustTrade) -> None:
+        """Refused: `unknown_trade`, `too_old`, `already_busted`, `goods_moved`, `funds_moved`."""
+        if not self._may(command, "operator_id", ("operator",)):
+            return
+        settled = self._trades.find(command.trade_id)
+        if isinstance(settled, str):
+            self._refuse(command, settled, "trade_id")
+            return
+        trade = settled.trade
+        buyer, seller = self._purses[trade.buyer_id], self._purses[trade.seller_id]
+        refusal = refuse_unwinding(trade, seller, self._receipts)
+        if refusal is not None:
+            self._refuse(command, refusal, "trade_id")
+            return
+        self._trades.bust(trade.trade_id)
+        unwind(
+            settled,
+            command.operator_id,
+            command.reason,
+            buyer,
+            seller,
+            self._ledger,
+            self._receipts,
+            self.time_ns,
+            self._events,
+        )
+        for participant_id in (trade.buyer_id, trade.seller_id):
+            self._balances[participant_id, CASH] = None
+            self._balances[participant_id, trade.symbol] = None
+
+    def _adjust_cash(self, command: AdjustCash) -> None:
+        """Refused: `unknown_participant`, `same_participant`, `duplicate_reference`, `insufficient_funds`."""
+        if not self._may(command, "operator_id", ("operator",)):
+            return
+        for field in ("debit_id", "credit_id"):
+            if getattr(command, field) not in self._purses:
+                self._refuse(command, "unknown_participant", field)
+                return
+        if command.debit_id == command.credit_id:
+            self._refuse(command, "same_participant", "credit_id")
+            return
+        if command.reference in self._adjustments:
+            self._refuse(command, "duplicate_reference", "reference")
+            return
+        payer, payee = self._purses[command.debit_id], self._purses[command.credit_id]
+        if command.amount_fen > payer.total_fen - payer.reserved_fen:
+            self._refuse(command, "insufficient_funds", "amount_fen")
+            return
+        adjustments = self._adjustments.take(command.reference)
+        payer.total_fen -= command.amount_fen
+        payee.total_fen += command.amount_fen
+        self._events.append(
+            CashAdjusted(
+                operator_id=command.operator_id,
+                debit_id=command.debit_id,
+                credit_id=command.credit_id,
+                amount_fen=command.amount_fen,
+                reference=command.reference,
+                reason=command.reason,
+            )
+        )
+        transfer = self._ledger.transfer(CASH, payer.account, payee.account, command.amount_fen)
+        self._events.append(LedgerPosted("adjustment", adjustments, (transfer,)))
+        for participant_id in (command.debit_id, command.credit_id):
+            self._balances[participant_id, CASH] = None
 
     # Lots and receipts
 
@@ -883,7 +968,7 @@ class Engine:
         """There is something to sell: define the instrument, or open again what was closed for want of receipts."""
         instrument = self.market.instrument(symbol)
         if instrument is None:
-            self._clear(self.market.apply(DefineInstrument(symbol)))
+            self._clear(self.market.apply(first_definition(symbol, self.venue().profile)))
         elif symbol in self._exhausted:
             del self._exhausted[symbol]
             if instrument.phase == "closed":
@@ -971,7 +1056,9 @@ class Engine:
             self._participants.digest(),
             self._purse_digest.bring_up_to_date(self._purses.get),
             (ledger.last_transfer_id, ledger.balance(CASH, BANK), ledger.balance(CASH, FEES)),
-            (len(self._deposit_references), self._deposit_chain),
+            self._deposits.digest(),
+            self._adjustments.digest(),
+            self._trades.digest(),
             self._intake.digest(),
             self._receipts.digest(),
             (self._last_order_id, self._order_digest.bring_up_to_date(self._orders.get)),
@@ -993,7 +1080,9 @@ class Engine:
             list(self._purses.values()),
             self._ledger.last_transfer_id,
             self._ledger.state(),
-            list(self._deposit_references),
+            self._deposits.state(),
+            self._adjustments.state(),
+            self._trades.state(),
             self._intake.last_lot_id,
             self._intake.arrivals(),
             last_receipt_id,
@@ -1026,8 +1115,9 @@ class Engine:
             engine._purses[purse.participant_id] = purse
             engine._purse_digest.changed[purse.participant_id] = None
         engine._ledger.restore(decoded.last_transfer_id, decoded.balances)
-        for reference in decoded.deposit_references:
-            engine._add_reference(reference)
+        engine._deposits.restore(decoded.deposit_references)
+        engine._adjustments.restore(decoded.adjustment_references)
+        engine._trades.restore(decoded.trades)
         engine._intake.restore(decoded.last_lot_id, decoded.arrivals)
         engine._receipts.restore(decoded.last_receipt_id, decoded.stocks, decoded.receipts, decoded.time_ns)
         engine._client_ids.restore(*decoded.ended_client_ids, decoded.live_client_ids)
@@ -1047,6 +1137,7 @@ class Engine:
         self.market.audit()
         self._ledger.audit()
         self._receipts.audit()
+        self._trades.audit(self.time_ns)
         assert not self._events
         assert not self._touched
         self._audit_orders()

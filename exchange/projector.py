@@ -30,6 +30,10 @@ import settlement.projection
 import settlement.tables
 import web.tables
 from exchange.journal import Record, SqliteJournalReader
+from exchange.market_words import market_batches
+from exchange.protocol import Entry
+from settlement import queries
+from settlement.messages import Profile
 
 MAXIMUM_COMMANDS = 1024
 MAXIMUM_BYTES = 1024 * 1024
@@ -150,10 +154,21 @@ class Projector:
             )
             if moved.rowcount != 1:
                 raise CursorMoved("another follower writes to this database: each venue needs one of its own")
-            settlement.projection.project(connection, entries)
-            marketdata.projection.project(connection, entries)
+            project(connection, entries)
         self._at = after
         return after.sequence
+
+
+def project(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write what committed batches did, in their order, into every view. O(events)."""
+    settlement.projection.project(connection, entries)
+
+    def profile_at(sequence: int) -> Profile:
+        venue = queries.venue(connection, sequence)
+        assert venue is not None, "a venue is configured before anything else happens in it"
+        return venue.profile
+
+    marketdata.projection.project(connection, market_batches(entries, profile_at))
 
 
 def check_cursor(at: Cursor, journal: SqliteJournalReader) -> None:

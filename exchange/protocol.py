@@ -29,6 +29,8 @@ Command = (
     | settlement.OrderDelivery
     | settlement.LoadOut
     | settlement.EnterOrder
+    | settlement.BustTrade
+    | settlement.AdjustCash
 )
 Event = (
     matching.InstrumentDefined
@@ -56,6 +58,8 @@ Event = (
     | settlement.TradeSettled
     | settlement.ExecutionReport
     | settlement.OrderRepeated
+    | settlement.TradeBusted
+    | settlement.CashAdjusted
 )
 
 MAXIMUM_BATCH = 4096

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from exchange.market_words import busted_trade
 from exchange.protocol import Entry
 from marketdata.feed import Feed
 from marketdata.messages import AccountChange, MarketEvent, OrderOnBook
@@ -14,7 +15,7 @@ from matching.messages import (
     PhaseChanged,
     TradeExecuted,
 )
-from settlement.messages import CASH, BalanceChanged, ExecutionReport, TradeSettled
+from settlement.messages import CASH, BalanceChanged, ExecutionReport, TradeBusted, TradeSettled
 from settlement.queries import LIVE_ORDERS, Fill
 from web.accounts import balance_of
 from web.desk import order_of
@@ -103,6 +104,8 @@ def market_events(command: object, events: Iterable[object]) -> Iterator[MarketE
             yield event
             if isinstance(event, InstrumentDefined) and isinstance(command, DefineInstrument):
                 yield PhaseChanged(symbol=event.symbol, phase=command.phase)
+        elif isinstance(event, TradeBusted):
+            yield busted_trade(event)
         elif isinstance(event, OrderAmended) and not event.priority_kept:
             lost.add(event.order_id)
 
@@ -119,10 +122,13 @@ def account_changes(events: Iterable[object], sequence: int, time_ns: int) -> Ma
         elif isinstance(event, TradeSettled):
             for fill in fills_of(event, sequence, time_ns):
                 changes.setdefault(fill.participant_id, []).append(AccountChange(fill=fill))
+        elif isinstance(event, TradeBusted):
+            for fill in fills_of(event.trade, event.traded_sequence, event.traded_ns, busted=True):
+                changes.setdefault(fill.participant_id, []).append(AccountChange(fill=fill))
     return changes
 
 
-def fills_of(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Fill, Fill]:
+def fills_of(trade: TradeSettled, sequence: int, time_ns: int, *, busted: bool = False) -> tuple[Fill, Fill]:
     """The seller's side of a trade, with the receipts that he gave, and the buyer's, with those that he got."""
     seller = Fill(
         trade_id=trade.trade_id,
@@ -136,6 +142,7 @@ def fills_of(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Fill, Fi
         lots=[(given, quantity) for given, _, quantity in trade.lots],
         sequence=sequence,
         time_ns=time_ns,
+        busted=busted,
     )
     buyer = Fill(
         trade_id=trade.trade_id,
@@ -149,5 +156,6 @@ def fills_of(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Fill, Fi
         lots=[(taken, quantity) for _, taken, quantity in trade.lots],
         sequence=sequence,
         time_ns=time_ns,
+        busted=busted,
     )
     return seller, buyer

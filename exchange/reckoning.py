@@ -59,9 +59,17 @@ class Reckoning:
         self._fills = self._rows(tables.fills)
         self._transfers = self._rows(tables.transfers)
         self._balances = self._rows(tables.balances)
+        self._busts = self._rows(tables.busts)
+        self._adjustments = self._rows(tables.adjustments)
         self._trades = self._rows(marketdata.tables.trades)
         self._candles = self._rows(marketdata.tables.candles)
         self._latest_candle: dict[tuple[str, str], Row] = {}
+        # A trade is compared long before the journal comes to its bust, so the database's word is taken for which were
+        # taken back, and held against the journal's at the end.
+        trades = marketdata.tables.trades
+        busted = connection.execute(select(trades.c.trade_id).where(trades.c.busted))
+        self._said_busted = {row.trade_id for row in busted}
+        self._busted: set[int] = set()
 
     def _rows(self, table: Table) -> "_Rows":
         return _Rows(table, self._connection, self._differ)
@@ -100,6 +108,13 @@ class Reckoning:
                 self._participants.put(asdict(event), ended=True)
             case messages.VenueConfigured():
                 self._configurations.put({**asdict(event), **stamp}, ended=True)
+            case messages.TradeBusted():
+                trade_id = event.trade.trade_id
+                self._busted.add(trade_id)
+                about = {"trade_id": trade_id, "operator_id": event.operator_id, "reason": event.reason}
+                self._busts.put({**about, **stamp}, ended=True)
+            case messages.CashAdjusted():
+                self._adjustments.put({**asdict(event), **stamp}, ended=True)
             case TradeExecuted():
                 self._trade(event, stamp)
             case _:
@@ -135,12 +150,16 @@ class Reckoning:
                 "quantity": trade.quantity,
                 "fee_fen": fee_fen,
                 "lots": lots,
+                "busted": trade.trade_id in self._said_busted,
             }
             self._fills.put({**fill, **stamp}, ended=True)
 
     def _trade(self, trade: TradeExecuted, stamp: Row) -> None:
         row = {name: getattr(trade, name) for name in ("trade_id", "symbol", "price", "quantity", "aggressor_side")}
-        self._trades.put({**row, "busted": False, **stamp}, ended=True)
+        busted = trade.trade_id in self._said_busted
+        self._trades.put({**row, "busted": busted, **stamp}, ended=True)
+        if busted:
+            return
         for interval in INTERVALS:
             series = (trade.symbol, interval)
             start_ns = start_of(interval, stamp["time_ns"])
@@ -182,10 +201,15 @@ class Reckoning:
             self._fills,
             self._transfers,
             self._balances,
+            self._busts,
+            self._adjustments,
             self._trades,
             self._candles,
         ):
             rows.close()
+        for trade_id in sorted(self._busted ^ self._said_busted):
+            said = "is not" if trade_id in self._busted else "is"
+            self._differ("trades", f"{trade_id} {said} marked as busted")
         self._compare_instruments(engine)
         for about, told in self._told.items():
             if told > MAXIMUM_TOLD:

@@ -5,7 +5,7 @@ Monday. An interval in which nothing traded has no candle.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from marketdata.messages import INTERVALS, CandleRow, Interval
@@ -28,6 +28,9 @@ LENGTH_NS: Final[dict[Interval, int]] = {
     "1d": DAY_NS,
     "1w": 7 * DAY_NS,
 }
+_PARTS: Final[dict[Interval, Interval]] = {"5m": "1m", "15m": "5m", "1h": "15m", "1d": "1h", "1w": "1d"}
+"""What a candle is made of: whole candles of the next shorter interval."""
+
 _SHIFT_NS: Final[dict[Interval, int]] = {
     "1m": 0,
     "5m": 0,
@@ -61,11 +64,60 @@ class Candles:
         """Count a trade in. O(intervals)."""
         for interval, series in self._series.items():
             start = start_of(interval, time_ns)
-            if series and series[-1][0] == start:
+            if series and series[-1][0] == start and series[-1][5]:
                 _, opened, high, low, _, volume = series[-1]
                 series[-1] = (start, opened, max(high, price), min(low, price), price, volume + quantity)
             else:
+                if series and series[-1][0] == start:
+                    series.pop()
                 series.append((start, price, price, price, price, quantity))
+
+    def take_out(self, time_ns: int, quantity: int, minute: Sequence[tuple[int, int]] | None) -> None:
+        """Count a trade out again. `minute` is what else traded in its minute, `(price, quantity)` in order, if known.
+
+        The prices of each candle are then those of its parts. Where these are not kept any more it keeps its prices and
+        loses only the volume. A candle that is left with nothing has volume 0 and the close before. O(kept).
+        """
+        for interval, series in self._series.items():
+            start_ns = start_of(interval, time_ns)
+            at = next((at for at in range(len(series) - 1, -1, -1) if series[at][0] == start_ns), None)
+            if at is None:
+                continue
+            _, opened, high, low, closed, volume = series[at]
+            volume -= quantity
+            if volume <= 0:
+                before = series[at - 1][4] if at else opened
+                series[at] = (start_ns, before, before, before, before, 0)
+                continue
+            parts = self._parts(interval, start_ns, minute)
+            if parts is not None:
+                opened, closed = parts[0][0], parts[-1][3]
+                high, low = max(part[1] for part in parts), min(part[2] for part in parts)
+            series[at] = (start_ns, opened, high, low, closed, volume)
+
+    def _parts(
+        self, interval: Interval, start_ns: int, minute: Sequence[tuple[int, int]] | None
+    ) -> list[tuple[int, int, int, int]] | None:
+        """(open, high, low, close) of what a candle is made of, or None where that is not all kept."""
+        if interval == "1m":
+            return [(price, price, price, price) for price, _ in minute] if minute else None
+        shorter = self._series[_PARTS[interval]]
+        if len(shorter) == KEPT and shorter[0][0] > start_ns:
+            return None
+        end_ns = start_ns + LENGTH_NS[interval]
+        return [row[1:5] for row in shorter if start_ns <= row[0] < end_ns and row[5]] or None
+
+    def last_close(self, interval: Interval, before_ns: int | None = None) -> int | None:
+        """The last price that traded in the kept candles, or in those that began before a moment. O(kept)."""
+        for start_ns, _, _, _, closed, volume in reversed(self._series[interval]):
+            if volume and (before_ns is None or start_ns < before_ns):
+                return closed
+        return None
+
+    def row(self, interval: Interval, time_ns: int) -> CandleRow | None:
+        """The candle that this moment falls in. O(kept)."""
+        start_ns = start_of(interval, time_ns)
+        return next((row for row in reversed(self._series[interval]) if row[0] == start_ns), None)
 
     def load(self, interval: Interval, rows: Iterable[CandleRow]) -> None:
         """Put earlier candles, ascending, in place of what is there."""
@@ -93,5 +145,5 @@ class Candles:
                 assert before is None or before < start
                 assert low <= min(opened, closed)
                 assert high >= max(opened, closed)
-                assert volume > 0
+                assert volume > 0 or opened == high == low == closed
                 before = start

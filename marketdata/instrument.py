@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from marketdata.candles import Candles
+from marketdata.candles import Candles, start_of
 from marketdata.depth import Depth
-from marketdata.messages import MarketEvent, OrderOnBook, Trade
+from marketdata.messages import MarketEvent, OrderOnBook, Trade, TradeBusted
 from marketdata.statistics import DayStatistics
 from matching.messages import AuctionUncrossed, Phase, PhaseChanged, TradeExecuted
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LAST_TRADES: Final = 50
 """Trades in a snapshot."""
+
+RECENT_TRADES: Final = 200
+"""Trades kept to correct candles by, when one of them is taken back."""
 
 
 class Instrument:
@@ -32,6 +35,7 @@ class Instrument:
         "new_trades",
         "phase",
         "phase_changed",
+        "recent",
         "streams",
         "symbol",
         "trades",
@@ -43,6 +47,7 @@ class Instrument:
         self.dark = False
         self.depth = Depth()
         self.trades: deque[Trade] = deque(maxlen=LAST_TRADES)
+        self.recent: deque[Trade] = deque(maxlen=RECENT_TRADES)
         self.candles = Candles()
         self.day = DayStatistics()
         self.new_trades: list[Trade] = []
@@ -62,6 +67,7 @@ class Instrument:
                 time_ns=time_ns,
             )
             self.trades.append(trade)
+            self.recent.append(trade)
             self.new_trades.append(trade)
             self.candles.add(time_ns, event.price, event.quantity)
             self.day.add(time_ns, event.price, event.quantity)
@@ -75,6 +81,8 @@ class Instrument:
                 self.dark = False
         elif isinstance(event, AuctionUncrossed):
             self.dark = False
+        elif isinstance(event, TradeBusted):
+            self._bust(event)
 
     def settle(self) -> None:
         """The command is done and told."""
@@ -87,8 +95,37 @@ class Instrument:
         """Take in earlier trades, ascending, as if they had been published."""
         for trade in trades:
             self.trades.append(trade)
+            self.recent.append(trade)
+            if trade.busted:
+                continue
             self.candles.add(trade.time_ns, trade.price, trade.quantity)
             self.day.add(trade.time_ns, trade.price, trade.quantity)
+
+    def _bust(self, event: TradeBusted) -> None:
+        """Tell the trade again as what it is now, and count it out of candles and figures."""
+        busted = Trade(
+            trade_id=event.trade_id,
+            price=event.price,
+            quantity=event.quantity,
+            aggressor_side=event.aggressor_side,
+            time_ns=event.traded_ns,
+            busted=True,
+        )
+        for kept in (self.trades, self.recent):
+            for at, trade in enumerate(kept):
+                if trade.trade_id == event.trade_id:
+                    kept[at] = busted
+        self.new_trades.append(busted)
+        start_ns = start_of("1m", event.traded_ns)
+        minute = None
+        if len(self.recent) < RECENT_TRADES or self.recent[0].time_ns < start_ns:
+            minute = [
+                (trade.price, trade.quantity)
+                for trade in self.recent
+                if start_of("1m", trade.time_ns) == start_ns and not trade.busted
+            ]
+        self.candles.take_out(event.traded_ns, event.quantity, minute)
+        self.day.take_out(event.traded_ns, event.price, event.quantity, self.candles)
 
     def ticker(self) -> dict[str, Any]:
         """The fields of a ticker message; no best prices while the book is dark."""

@@ -65,7 +65,18 @@ class OrderOnBook(Struct, frozen=True, kw_only=True, tag="order_on_book", gc=Fal
     priority_lost: bool = False
 
 
-MarketEvent = InstrumentDefined | PhaseChanged | TradeExecuted | AuctionUncrossed | OrderOnBook
+class TradeBusted(Struct, frozen=True, kw_only=True, tag="trade_busted", gc=False):
+    """A trade of `traded_ns` has been taken back: it counts in no figure and no candle any more."""
+
+    symbol: str
+    trade_id: int
+    price: int
+    quantity: int
+    aggressor_side: Side | None
+    traded_ns: int
+
+
+MarketEvent = InstrumentDefined | PhaseChanged | TradeExecuted | AuctionUncrossed | OrderOnBook | TradeBusted
 
 
 # What readers ask
@@ -189,7 +200,7 @@ class BookMessage(DataMessage, frozen=True, kw_only=True, gc=False):
 
 
 class Trade(Struct, frozen=True, kw_only=True, gc=False):
-    """One trade; `aggressor_side` is null in an auction."""
+    """One trade; `aggressor_side` is null in an auction. A trade that is taken back is told again, `busted`."""
 
     trade_id: int
     price: int
@@ -226,7 +237,10 @@ class TickerMessage(DataMessage, frozen=True, kw_only=True, gc=False):
 
 
 class CandlesMessage(DataMessage, frozen=True, kw_only=True, gc=False):
-    """The candles that changed, each complete; the snapshot has all that are kept."""
+    """The candles that changed, each complete; the snapshot has all that are kept.
+
+    Volume 0: all that traded in it was taken back; its prices are then the close before.
+    """
 
     interval: Interval
     candles: list[CandleRow]

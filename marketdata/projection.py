@@ -9,12 +9,24 @@ from functools import cache
 from typing import Any, Final, Protocol
 
 from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, Connection, Executable, Table, bindparam, case, insert, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from marketdata import tables
-from marketdata.candles import start_of
-from marketdata.messages import INTERVALS
+from marketdata.candles import LENGTH_NS, start_of
+from marketdata.messages import INTERVALS, Interval, TradeBusted
 from matching.messages import DefineInstrument, InstrumentDefined, PhaseChanged, TradeExecuted
 
 Row = dict[str, Any]
@@ -53,6 +65,7 @@ class _Changes:
         self.phases: dict[str, Row] = {}
         self.trades: list[Row] = []
         self.candles: dict[tuple[str, str, int], Row] = {}
+        self.busts: list[TradeBusted] = []
 
     def take(self, command: Any, events: Sequence[Any], sequence: int, time_ns: int) -> None:
         for event in events:
@@ -72,6 +85,8 @@ class _Changes:
                     )
                     for interval in INTERVALS:
                         self._count(event, interval, start_of(interval, time_ns))
+                case TradeBusted():
+                    self.busts.append(event)
                 case PhaseChanged():
                     if event.symbol in self.instruments:
                         self.instruments[event.symbol] |= {"phase": event.phase, "sequence": sequence}
@@ -119,10 +134,63 @@ class _Changes:
             connection.execute(_add_trades(), self.trades)
         if self.candles:
             connection.execute(_add_to_candles(dialect), list(self.candles.values()))
+        if self.busts:
+            _take_out(connection, self.busts)
+
+
+def _take_out(connection: Connection, busts: Sequence[TradeBusted]) -> None:
+    """Mark trades as busted and correct the candles that they are in. O(trades of their instruments)."""
+    connection.execute(_bust_trades(), [{"of": bust.trade_id} for bust in busts])
+    lost: dict[tuple[str, Interval, int], tuple[int, int]] = {}
+    for bust in busts:
+        for interval in INTERVALS:
+            key = (bust.symbol, interval, start_of(interval, bust.traded_ns))
+            volume, turnover_fen = lost.get(key, (0, 0))
+            lost[key] = volume + bust.quantity, turnover_fen + bust.price * bust.quantity
+    for (symbol, interval, start_ns), (volume, turnover_fen) in lost.items():
+        _correct_candle(connection, symbol, interval, start_ns, volume, turnover_fen)
+
+
+def _correct_candle(
+    connection: Connection, symbol: str, interval: Interval, start_ns: int, volume: int, turnover_fen: int
+) -> None:
+    """Take this much out of a candle; its prices are those of the trades that are left, without any it goes."""
+    table, trades = tables.candles, tables.trades
+    this = (table.c.symbol == symbol, table.c.interval == interval, table.c.start_ns == start_ns)
+    left = (
+        trades.c.symbol == symbol,
+        trades.c.time_ns >= start_ns,
+        trades.c.time_ns < start_ns + LENGTH_NS[interval],
+        trades.c.busted.is_(False),
+    )
+    first, last, high, low = connection.execute(
+        select(
+            func.min(trades.c.trade_id), func.max(trades.c.trade_id), func.max(trades.c.price), func.min(trades.c.price)
+        ).where(*left)
+    ).one()
+    if first is None:
+        connection.execute(delete(table).where(*this))
+        return
+
+    def price_of(trade_id: int) -> int:
+        return int(connection.execute(select(trades.c.price).where(trades.c.trade_id == trade_id)).scalar_one())
+
+    connection.execute(
+        update(table)
+        .where(*this)
+        .values(
+            open=price_of(first),
+            high=high,
+            low=low,
+            close=price_of(last),
+            volume=table.c.volume - min(volume, MAXIMUM_SUM),
+            turnover_fen=table.c.turnover_fen - min(turnover_fen, MAXIMUM_SUM),
+        )
+    )
 
 
 def _definition(command: Any, event: InstrumentDefined) -> DefineInstrument:
-    """The operator's own words, or the defaults by which a first receipt opens its instrument."""
+    """The words of the definition; a command that has none of them opens the instrument by the defaults."""
     if isinstance(command, DefineInstrument) and command.symbol == event.symbol:
         return command
     return DefineInstrument(event.symbol)
@@ -156,6 +224,11 @@ def _set_phases() -> Executable:
 @cache
 def _add_trades() -> Executable:
     return insert(tables.trades)
+
+
+@cache
+def _bust_trades() -> Executable:
+    return update(tables.trades).where(tables.trades.c.trade_id == bindparam("of")).values(busted=True)
 
 
 @cache

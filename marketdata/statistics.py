@@ -1,6 +1,6 @@
 """The figures of an instrument's trading day: open, high, low, volume, turnover, average price."""
 
-from marketdata.candles import trading_day
+from marketdata.candles import DAY_NS, SHANGHAI_NS, Candles, trading_day
 
 
 class DayStatistics:
@@ -44,6 +44,19 @@ class DayStatistics:
         self.last = price
         self.volume += quantity
         self.turnover_fen += price * quantity
+
+    def take_out(self, time_ns: int, price: int, quantity: int, candles: Candles) -> None:
+        """Count a trade out again that `candles` have counted out already: prices are theirs. O(candles kept)."""
+        self.last = candles.last_close("1m")
+        self.previous_close = candles.last_close("1d", self.day * DAY_NS - SHANGHAI_NS)
+        if trading_day(time_ns) != self.day:
+            return
+        self.volume -= quantity
+        self.turnover_fen -= price * quantity
+        today = candles.row("1d", time_ns)
+        self.open = self.high = self.low = None
+        if self.volume and today is not None:
+            _, self.open, self.high, self.low, _, _ = today
 
     @property
     def vwap(self) -> int | None:

@@ -345,8 +345,10 @@ class CandlesStream(InstrumentStream):
         trades = self.instrument.new_trades
         if trades:
             self.pending = True
-            if self._since_ns is None:
-                self._since_ns = start_of(self.interval, trades[0].time_ns)
+            # A trade that is taken back may be of an earlier candle.
+            since_ns = start_of(self.interval, min([trade.time_ns for trade in trades]))
+            if self._since_ns is None or since_ns < self._since_ns:
+                self._since_ns = since_ns
 
     def delta(self, previous: int) -> DataMessage | None:
         assert self._since_ns is not None

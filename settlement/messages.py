@@ -14,10 +14,11 @@ from matching.messages import Integer, Kind, SelfTrade, Side, TimeInForce, TimeN
 
 Role = Literal["trader", "grower", "warehouse", "analyst", "operator"]
 Grade = Literal["E", "1", "2"]
+Profile = Literal["open", "cn-spot"]
 OrderStatus = Literal["accepted", "resting", "partly_filled", "filled", "cancelled", "rejected", "expired"]
 LotStatus = Literal["announced", "weighed", "inspected", "receipted", "refused"]
 ReceiptState = Literal["issued", "split", "expired", "delivery_ordered", "delivered"]
-ReceiptCause = Literal["issued", "transferred", "expired", "delivery_ordered", "delivered"]
+ReceiptCause = Literal["issued", "transferred", "expired", "delivery_ordered", "delivered", "returned"]
 
 MAXIMUM_INTEGER = 2**53 - 1
 MAXIMUM_MONEY_FEN = 2**63 - 1
@@ -138,7 +139,7 @@ class ConfigureVenue(Message, frozen=True, kw_only=True, tag="configure_venue"):
     change.
     """
 
-    profile: Literal["open", "cn-spot"] = "open"
+    profile: Profile = "open"
     fee_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)]
     fee_minimum_fen: Annotated[int, Meta(ge=0, le=MAXIMUM_INTEGER)]
     warehouses: tuple[Warehouse, ...]
@@ -247,6 +248,32 @@ class EnterOrder(Message, frozen=True, kw_only=True, tag="enter_order"):
     lots: tuple[Integer, ...] | None = None
 
 
+class BustTrade(Message, frozen=True, kw_only=True, tag="bust_trade"):
+    """An operator takes a trade back: the same goods, the price and both fees return. `reason` is told to both sides.
+
+    Refused: `unknown_trade`, `too_old` (see `settlement.busts`), `already_busted`, `goods_moved`, `funds_moved`.
+    """
+
+    operator_id: PositiveInteger
+    trade_id: PositiveInteger
+    reason: Text
+
+
+class AdjustCash(Message, frozen=True, kw_only=True, tag="adjust_cash"):
+    """An operator moves money from one participant to another: the remedy where a trade cannot be taken back.
+
+    `reference` is the operator's and is taken once. Refused: `unknown_participant`, `same_participant`,
+    `duplicate_reference`, `insufficient_funds` (beyond what the payer has free).
+    """
+
+    operator_id: PositiveInteger
+    debit_id: PositiveInteger
+    credit_id: PositiveInteger
+    amount_fen: PositiveInteger
+    reference: Text
+    reason: Text
+
+
 # --- events ---------------------------------------------------------------------------------------
 
 
@@ -262,7 +289,7 @@ class RequestRefused(Message, frozen=True, kw_only=True, tag="request_refused"):
 
 
 class VenueConfigured(Message, frozen=True, kw_only=True, tag="venue_configured"):
-    profile: Literal["open", "cn-spot"]
+    profile: Profile
     fee_rate_ppm: int
     fee_minimum_fen: int
     warehouses: tuple[Warehouse, ...]
@@ -299,10 +326,11 @@ class ReceiptChanged(Message, frozen=True, kw_only=False, tag="receipt_changed")
 class LedgerPosted(Message, frozen=True, kw_only=False, tag="ledger_posted"):
     """Linked transfers: all of them or none.
 
-    `reference_id` is the trade, the lot or the receipt that caused them; deposits count 1, 2, 3 ….
+    `reference_id` is the trade, the lot or the receipt that caused them; deposits count 1, 2, 3 …, and so do
+    adjustments.
     """
 
-    cause: Literal["deposit", "trade", "intake", "load_out"]
+    cause: Literal["deposit", "trade", "intake", "load_out", "bust", "adjustment"]
     reference_id: int
     transfers: tuple[Transfer, ...]
 
@@ -347,6 +375,32 @@ class TradeSettled(Message, frozen=True, kw_only=False, tag="trade_settled"):
     buyer_fee_fen: int
     seller_fee_fen: int
     lots: tuple[tuple[int, int, int], ...]
+
+
+class TradeBusted(Message, frozen=True, kw_only=True, tag="trade_busted"):
+    """A trade, settled by the command `traded_sequence`, was taken back; the `ledger_posted` beside it returned the
+    price, both fees and the goods.
+
+    `lots` are `(buyer's receipt_id, seller's new receipt_id, kilograms)`. The orders stay as they were.
+    """
+
+    trade: TradeSettled
+    traded_sequence: int
+    traded_ns: int
+    operator_id: int
+    reason: str
+    lots: tuple[tuple[int, int, int], ...]
+
+
+class CashAdjusted(Message, frozen=True, kw_only=True, tag="cash_adjusted"):
+    """Money that an operator moved from one participant (`debit_id`) to another."""
+
+    operator_id: int
+    debit_id: int
+    credit_id: int
+    amount_fen: int
+    reference: str
+    reason: str
 
 
 class ExecutionReport(Message, frozen=True, kw_only=False, tag="execution_report"):
@@ -409,6 +463,8 @@ SettlementCommand = (
     | OrderDelivery
     | LoadOut
     | EnterOrder
+    | BustTrade
+    | AdjustCash
 )
 SettlementEvent = (
     RequestRefused
@@ -423,4 +479,6 @@ SettlementEvent = (
     | TradeSettled
     | ExecutionReport
     | OrderRepeated
+    | TradeBusted
+    | CashAdjusted
 )

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import Connection, Executable, Table, insert
+from sqlalchemy import Connection, Executable, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from settlement import messages, tables
@@ -50,6 +50,8 @@ class _Changes:
         self.receipts: dict[int, messages.Receipt] = {}
         self.orders: dict[int, messages.ExecutionReport] = {}
         self.fills: list[Row] = []
+        self.busts: list[Row] = []
+        self.adjustments: list[Row] = []
         self.transfers: list[Row] = []
         self.balances: dict[tuple[int, str], messages.BalanceChanged] = {}
 
@@ -70,6 +72,18 @@ class _Changes:
                     self.transfers += [about | asdict(transfer) for transfer in event.transfers]
                 case messages.TradeSettled():
                     self.fills += _fills(event, sequence, time_ns)
+                case messages.TradeBusted():
+                    self.busts.append(
+                        {
+                            "trade_id": event.trade.trade_id,
+                            "sequence": sequence,
+                            "time_ns": time_ns,
+                            "operator_id": event.operator_id,
+                            "reason": event.reason,
+                        }
+                    )
+                case messages.CashAdjusted():
+                    self.adjustments.append(asdict(event) | {"sequence": sequence, "time_ns": time_ns})
                 case messages.ReceiptChanged():
                     self.receipts[event.receipt.receipt_id] = event.receipt
                 case messages.LotChanged():
@@ -95,6 +109,10 @@ class _Changes:
         _set(connection, tables.receipts, _rows(self.receipts.values()))
         _set(connection, tables.orders, [_order(report) for report in self.orders.values()])
         _add(connection, tables.fills, self.fills)
+        _add(connection, tables.busts, [_storable(row) for row in self.busts])
+        if self.busts:
+            connection.execute(_bust_fills(), [{"of": bust["trade_id"]} for bust in self.busts])
+        _add(connection, tables.adjustments, [_storable(row) for row in self.adjustments])
         _add(connection, tables.transfers, self.transfers)
         _set(connection, tables.balances, _rows(self.balances.values()))
 
@@ -107,6 +125,7 @@ def _fills(trade: messages.TradeSettled, sequence: int, time_ns: int) -> tuple[R
         "quantity": trade.quantity,
         "sequence": sequence,
         "time_ns": time_ns,
+        "busted": False,
     }
     bought = common | {
         "side": "buy",
@@ -160,6 +179,11 @@ def _set(connection: Connection, table: Table, rows: list[Row]) -> None:
     """Insert the rows; where the key is there, overwrite the rest. Keys must differ among the rows."""
     if rows:
         connection.execute(_upsert(table, connection.dialect.name), rows)
+
+
+@cache
+def _bust_fills() -> Executable:
+    return update(tables.fills).where(tables.fills.c.trade_id == bindparam("of")).values(busted=True)
 
 
 @cache

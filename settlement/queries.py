@@ -44,7 +44,7 @@ class Page(Struct, Generic[T], frozen=True):
 
 
 class Fill(Struct, frozen=True, kw_only=True):
-    """One side of a settled trade; `lots` are `(receipt_id, kilograms)`."""
+    """One side of a settled trade; `lots` are `(receipt_id, kilograms)`. `busted`: it was taken back."""
 
     trade_id: int
     order_id: int
@@ -57,6 +57,7 @@ class Fill(Struct, frozen=True, kw_only=True):
     lots: list[tuple[int, int]]
     sequence: int
     time_ns: int
+    busted: bool = False
 
 
 class LedgerEntry(Struct, frozen=True, kw_only=True):
@@ -81,6 +82,29 @@ class DepositEntry(Struct, frozen=True, kw_only=True):
     participant_id: int
     amount_fen: int
     reference: str
+
+
+class Bust(Struct, frozen=True, kw_only=True):
+    """A trade that was taken back, by whom, when and why."""
+
+    trade_id: int
+    operator_id: int
+    reason: str
+    sequence: int
+    time_ns: int
+
+
+class Adjustment(Struct, frozen=True, kw_only=True):
+    """Money that an operator moved from one participant to another, and when."""
+
+    operator_id: int
+    debit_id: int
+    credit_id: int
+    amount_fen: int
+    reference: str
+    reason: str
+    sequence: int
+    time_ns: int
 
 
 class InvalidCursor(ValueError):
@@ -247,6 +271,19 @@ def deposits(
     return _page(connection, query, table.c.sequence, cursor, limit, DepositEntry)
 
 
+def busts(connection: Connection, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Bust]:
+    """Trades that were taken back, descending `sequence`."""
+    table = tables.busts
+    return _page(connection, select(table).order_by(table.c.sequence.desc()), table.c.sequence, cursor, limit, Bust)
+
+
+def adjustments(connection: Connection, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Adjustment]:
+    """Cash adjustments, descending `sequence`."""
+    table = tables.adjustments
+    query = select(table).order_by(table.c.sequence.desc())
+    return _page(connection, query, table.c.sequence, cursor, limit, Adjustment)
+
+
 def receipts(
     connection: Connection,
     participant_id: int | None,
@@ -329,10 +366,11 @@ def participant_by_name(connection: Connection, name: str) -> ParticipantRegiste
     return _one(connection, select(table).where(table.c.name == tables.storable(name)), ParticipantRegistered)
 
 
-def venue(connection: Connection) -> ConfigureVenue | None:
-    """The configuration in force; none before the first."""
+def venue(connection: Connection, sequence: int | None = None) -> ConfigureVenue | None:
+    """The configuration in force, or what was in force after a command; none before the first."""
     table = tables.venue_configurations
-    return _one(connection, select(table).order_by(table.c.sequence.desc()).limit(1), ConfigureVenue)
+    query = select(table).order_by(table.c.sequence.desc()).limit(1)
+    return _one(connection, query if sequence is None else query.where(table.c.sequence <= sequence), ConfigureVenue)
 
 
 # --- how pages are cut ----------------------------------------------------------------------------------------------

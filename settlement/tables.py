@@ -7,7 +7,7 @@ grams (an order's and a fill's quantity: kilograms), time is nanoseconds since 1
 wide.
 """
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, MetaData, Table, Text, false
 
 metadata = MetaData(
     naming_convention={
@@ -175,11 +175,37 @@ fills = Table(
     Column("lots", JSON, nullable=False),
     _integer("sequence"),
     _integer("time_ns"),
+    Column("busted", Boolean, nullable=False, server_default=false()),
     Index(None, "participant_id", "trade_id"),
     Index(None, "order_id", "trade_id"),
 )
-"""A settled trade, once for each side. `lots` are `[[receipt_id, kilograms], …]`: the seller's receipts that were
-consumed, or the buyer's that came of them."""
+"""A settled trade, once for each side; `busted` where it was taken back. `lots` are `[[receipt_id, kilograms], …]`: the
+seller's receipts that were consumed, or the buyer's that came of them."""
+
+busts = Table(
+    "busts",
+    metadata,
+    _id("trade_id"),
+    _integer("sequence"),
+    _integer("time_ns"),
+    _integer("operator_id"),
+    _text("reason"),
+)
+"""Which trades were taken back, when, by whom and why."""
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    _id("sequence"),
+    _integer("time_ns"),
+    _integer("operator_id"),
+    _integer("debit_id"),
+    _integer("credit_id"),
+    _integer("amount_fen"),
+    Column("reference", Text, nullable=False, unique=True),
+    _text("reason"),
+)
+"""Money that an operator moved between participants; the postings that it led to are in `transfers`."""
 
 transfers = Table(
     "transfers",

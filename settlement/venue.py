@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from settlement.messages import ConfigureVenue, Variety, Warehouse
+from matching.instrument import MODES
+from matching.messages import DefineInstrument
+from settlement.messages import ConfigureVenue, Profile, Variety, Warehouse
 
 FEE_RATE_PPM: Final = 500
 """0.05 % of the trade's value, each side: the platform rule in force since 2020-09-01 (DOMAIN)."""
@@ -33,6 +35,28 @@ DEFAULT_VENUE: Final = ConfigureVenue(
     warehouses=WAREHOUSES,
     varieties=VARIETIES,
 )
+
+PERMITTED_MODES: Final[dict[Profile, tuple[str, ...]]] = {
+    "open": MODES,
+    "cn-spot": ("listing", "one_way_auction", "negotiated"),
+}
+"""In which modes a venue of that profile may define instruments. China's law keeps listing, one-way auction and
+negotiation apart from centralised trading of standardised contracts, which needs approval (DOMAIN). An instrument that
+was defined under another profile stays as it is until it is defined anew.
+"""
+
+FIRST_MODES: Final[dict[Profile, str]] = {"open": "continuous", "cn-spot": "listing"}
+"""The mode that a symbol gets by its first receipt, where no operator has defined it before: the venue's choice."""
+
+
+def permits(profile: Profile, mode: str) -> bool:
+    """Whether an instrument may be defined so. What is no mode at all is for matching to refuse."""
+    return mode in PERMITTED_MODES[profile] or mode not in MODES
+
+
+def first_definition(symbol: str, profile: Profile) -> DefineInstrument:
+    """What a symbol's first receipt defines it as."""
+    return DefineInstrument(symbol, mode=FIRST_MODES[profile])
 
 
 def refuse_venue(command: ConfigureVenue) -> tuple[str, str] | None:

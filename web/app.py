@@ -10,6 +10,7 @@ from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive
 from marketdata.feed import Feed
 from web import (
     accounts,
+    corrections,
     docs,
     feed_socket,
     growers,
@@ -97,6 +98,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
             *receipts.PRIVATE,
             *warehouse.PRIVATE,
             *operators.PRIVATE,
+            *corrections.PRIVATE,
         ],
         guards=[signed_in],
         security=SECURITY,

@@ -159,7 +159,7 @@ async def define_instrument(request: SignedIn, data: JSONBody[NewInstrument]) ->
             cancel_on_halt=data.cancel_on_halt,
         )
     )
-    _done(outcome, InstrumentDefined)
+    done(outcome, InstrumentDefined)
     await live(gateway)
     view = gateway.instrument(data.symbol)
     assert view is not None
@@ -178,7 +178,7 @@ async def book_deposit(request: SignedIn, data: JSONBody[NewDeposit]) -> BookedD
     outcome = await gateway_of(request).submit(
         Deposit(participant_id=data.participant_id, amount_fen=data.amount_fen, reference=data.reference)
     )
-    booked = _done(outcome, CashDeposited)
+    booked = done(outcome, CashDeposited)
     return BookedDeposit(
         participant_id=booked.participant_id,
         amount_fen=booked.amount_fen,
@@ -199,7 +199,7 @@ async def book_deposit(request: SignedIn, data: JSONBody[NewDeposit]) -> BookedD
 async def change_phase(request: SignedIn, data: JSONBody[NewPhase]) -> ChangedPhase:
     """Open, halt, close an instrument, or call an auction."""
     outcome = await gateway_of(request).submit(SetPhase(symbol=data.symbol, phase=data.phase))
-    changed = _done(outcome, PhaseChanged)
+    changed = done(outcome, PhaseChanged)
     return ChangedPhase(symbol=changed.symbol, phase=changed.phase, sequence=outcome.sequence, time_ns=outcome.time_ns)
 
 
@@ -238,7 +238,7 @@ async def admit(gateway: Gateway, sessions: Sessions, new: NewParticipant) -> Pa
         RegisterParticipant(name=new.name, display_name=new.display_name, roles=tuple(new.roles), obliged=new.obliged)
     )
     try:
-        registered = _done(outcome, ParticipantRegistered)
+        registered = done(outcome, ParticipantRegistered)
     except Problem as problem:
         if problem.code != "name_taken":
             raise
@@ -254,7 +254,7 @@ async def admit(gateway: Gateway, sessions: Sessions, new: NewParticipant) -> Pa
     return _participant(registered, outcome.sequence)
 
 
-def _done(outcome: Outcome, wanted: type[E]) -> E:
+def done(outcome: Outcome, wanted: type[E]) -> E:
     """The event that says that the command was done, its last of that kind. Raises `Refused`."""
     for event in reversed(outcome.events):
         if isinstance(event, wanted):

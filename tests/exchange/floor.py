@@ -10,7 +10,9 @@ from exchange.engine import Engine
 from matching.messages import AdvanceTime, AmendOrder, CancelOrder, DefineInstrument, MassCancel, SetPhase
 from settlement.civil import day_number, day_start_ns
 from settlement.messages import (
+    AdjustCash,
     AnnounceLot,
+    BustTrade,
     ConfigureVenue,
     Deposit,
     EnterOrder,
@@ -156,6 +158,23 @@ class Floor:
 
     def define(self, symbol: str = SYMBOL, **changes: Any) -> list[Any]:
         return self.do(DefineInstrument(symbol, **changes))
+
+    # Corrections
+
+    def bust(self, trade_id: int, operator_id: int = OPERATOR) -> list[Any]:
+        return self.do(BustTrade(operator_id=operator_id, trade_id=trade_id, reason="a digit too many"))
+
+    def adjust(self, debit_id: int, credit_id: int, amount_fen: int, reference: str = "case-1") -> list[Any]:
+        return self.do(
+            AdjustCash(
+                operator_id=OPERATOR,
+                debit_id=debit_id,
+                credit_id=credit_id,
+                amount_fen=amount_fen,
+                reference=reference,
+                reason="goods have gone on",
+            )
+        )
 
     # Looking
 

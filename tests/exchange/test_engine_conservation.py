@@ -25,7 +25,9 @@ from matching.messages import (
     TradeExecuted,
 )
 from settlement.messages import (
+    AdjustCash,
     BalanceChanged,
+    BustTrade,
     Deposit,
     EnterOrder,
     ExecutionReport,
@@ -36,6 +38,7 @@ from settlement.messages import (
     OrderRepeated,
     ReceiptChanged,
     RequestRefused,
+    TradeBusted,
     TradeSettled,
 )
 from tests.exchange.floor import HOUR_NS, SYMBOL, Floor
@@ -90,6 +93,7 @@ class Reader:
         self.balances: dict[tuple[int, str], BalanceChanged] = {}
         self.receipts: dict[int, Any] = {}
         self.lots: dict[int, Any] = {}
+        self.trades: dict[int, TradeSettled] = {}
         self.fees_fen = 0
 
     def read(self, events: list[Any]) -> None:
@@ -115,6 +119,11 @@ class Reader:
                 assert event.amount_fen == event.price * event.quantity
                 assert event.seller_fee_fen <= event.amount_fen
                 assert sum(kilograms for _, _, kilograms in event.lots) == event.quantity
+                self.trades[event.trade_id] = event
+            elif isinstance(event, TradeBusted):
+                assert event.trade == self.trades.pop(event.trade.trade_id)
+                self.fees_fen -= event.trade.buyer_fee_fen + event.trade.seller_fee_fen
+                assert [given for given, _, _ in event.lots] == [bought for _, bought, _ in event.trade.lots]
 
     def _check_order(self, events: list[Any]) -> None:
         """Each trade is settled at once; reports follow everything else, one an order; balances come last, one each."""
@@ -320,6 +329,28 @@ class Market(RuleBasedStateMachine):
     @rule(who=people, amount_fen=st.sampled_from([1, 500, 2_000]), reference=st.integers(0, 50))
     def deposit(self, who: int, amount_fen: int, reference: int) -> None:
         self.send(Deposit(participant_id=who, amount_fen=amount_fen, reference=f"bank-{reference}"))
+
+    @precondition(lambda self: self.reader.trades)
+    @rule(pick=st.integers(0, 10))
+    def bust(self, pick: int) -> None:
+        """Of the last trades, so that the goods of some have not gone on; of the first, which are too old."""
+        trades = sorted(self.reader.trades)
+        trade_id = trades[-1 - pick % len(trades)]
+        events = self.send(BustTrade(operator_id=1, trade_id=trade_id, reason="by chance"))
+        assert (type(events[0]) is TradeBusted) == (trade_id not in self.reader.trades)
+
+    @rule(who=people, whom=people, amount_fen=st.sampled_from([1, 900]), reference=st.integers(0, 20))
+    def adjust(self, who: int, whom: int, amount_fen: int, reference: int) -> None:
+        self.send(
+            AdjustCash(
+                operator_id=1,
+                debit_id=who,
+                credit_id=whom,
+                amount_fen=amount_fen,
+                reference=f"case-{reference}",
+                reason="by chance",
+            )
+        )
 
     @rule(
         who=people,

@@ -10,6 +10,7 @@ import pytest
 
 from exchange.journal import (
     CHUNK_ROWS,
+    ENGINE_VERSION,
     Birth,
     JournalCorrupt,
     JournalLocked,
@@ -51,7 +52,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_new_journal_is_empty_and_knows_its_birth(path: Path) -> None:
     journal = SqliteJournal(path, venue_id="suixi", created_ns=5)
-    assert journal.birth() == Birth(venue_id="suixi", engine_version="1", created_ns=5)
+    assert journal.birth() == Birth(venue_id="suixi", engine_version=ENGINE_VERSION, created_ns=5)
     assert journal.last() is None
     assert journal.tip().sequence == 0
     assert list(journal.read()) == []

@@ -1,13 +1,15 @@
 """What the feed is told of a committed batch, and what nobody may miss of it."""
 
 import pytest
+from msgspec.structs import replace
 
 from exchange.engine import Engine
 from exchange.protocol import Command, Entry
-from exchange.publication import Publication
+from exchange.publication import Publication, account_changes
 from matching.messages import DefineInstrument, Phase, SetPhase
 from settlement.messages import Deposit, EnterOrder, RegisterParticipant
 from settlement.venue import DEFAULT_VENUE
+from tests.exchange.floor import CHEN, LI, Floor
 
 NOON_NS = 1_795_060_800_000_000_000
 SYMBOL = "BXJ-1-SX1-26W46"
@@ -104,3 +106,20 @@ def test_what_happens_to_an_account_while_nobody_is_connected_is_there_when_its_
     answer, balance = outlet.said
     assert '"resumed":true' in answer
     assert '"total":5000' in balance
+
+
+def test_a_trade_that_is_taken_back_is_told_to_both_sides_as_the_fill_that_it_was() -> None:
+    floor = Floor()
+    floor.receipt(CHEN)
+    floor.deposit(LI, 1_000_000)
+    floor.sell(CHEN, 100, 250)
+    floor.buy(LI, 100, 250)
+    sequence, time_ns = floor.engine.sequence, floor.time_ns
+    fills = {who: told for who, (told, *_) in account_changes(floor.events, sequence, time_ns).items()}
+    floor.wait_until(floor.time_ns + 1)
+    floor.bust(1)
+    again = account_changes(floor.events, floor.engine.sequence, floor.time_ns)
+    for who in (CHEN, LI):
+        fill, *rest = again[who]
+        assert fill.fill == replace(fills[who].fill, busted=True)
+        assert [change.balance is not None for change in rest] == [True, True]

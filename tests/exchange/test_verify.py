@@ -21,6 +21,7 @@ from exchange.protocol import Entry
 from exchange.replay import run_batch
 from exchange.verify import run_verify
 from matching.messages import CancelOrder
+from settlement.messages import TradeSettled
 from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, WANG, Floor
 
 
@@ -42,12 +43,16 @@ def a_day_of_trading(seed: int) -> Floor:
     floor.wait_until(floor.time_ns + 30 * DAY_NS)
     floor.receipt(CHEN, 3_000_000, harvest_date="2026-12-20")
     floor.announce(CHEN, variety="FJ", harvest_date="2026-12-20")
-    trade_at_random(floor, dice, 60, symbol="BXJ-1-SX1-26W51")
+    trades = trade_at_random(floor, dice, 60, symbol="BXJ-1-SX1-26W51")
+    for trade_id in reversed(trades):
+        floor.bust(trade_id)  # As far as the goods have not gone on.
+    floor.adjust(LI, CHEN, 500)
     return floor
 
 
-def trade_at_random(floor: Floor, dice: Random, orders: int, **fields: Any) -> None:
-    placed = []
+def trade_at_random(floor: Floor, dice: Random, orders: int, **fields: Any) -> list[int]:
+    """The trades that came of it."""
+    placed, trades = [], []
     for _ in range(orders):
         floor.time_ns += dice.randrange(120) * 10**9
         chance = dice.random()
@@ -64,6 +69,8 @@ def trade_at_random(floor: Floor, dice: Random, orders: int, **fields: Any) -> N
                 changes |= {"time_in_force": "gtd", "expires_ns": floor.time_ns + HOUR_NS}
             who, side = dice.choice((CHEN, LI, WANG)), dice.choice(("buy", "sell"))
             placed.append(floor.enter(who, side, dice.randrange(1, 400), dice.randrange(240, 262), **changes))
+        trades += [trade.trade_id for trade in floor.all(TradeSettled)]
+    return trades
 
 
 def journal_of(floor: Floor, path: Path) -> SqliteJournal:
@@ -173,7 +180,9 @@ def test_the_story_has_everything_in_it(house: House) -> None:
             assert number(f"SELECT count(*) FROM receipts WHERE state = '{state}'") > 0, state
         for status in ("announced", "receipted", "refused"):
             assert number(f"SELECT count(*) FROM lots WHERE status = '{status}'") > 0, status
-        assert number("SELECT count(*) FROM transfers WHERE cause = 'load_out'") > 0
+        for cause in ("load_out", "bust", "adjustment"):
+            assert number(f"SELECT count(*) FROM transfers WHERE cause = '{cause}'") > 0, cause
+        assert 0 < number("SELECT count(*) FROM trades WHERE busted") < number("SELECT count(*) FROM trades")
     database.dispose()
 
 
@@ -209,6 +218,7 @@ def test_a_database_that_holds_nothing_yet_is_behind_and_no_more(journal: Sqlite
 
 
 ANY_TRADE = "(SELECT max(trade_id) FROM trades)"
+BUSTED_TRADE = "(SELECT max(trade_id) FROM trades WHERE busted)"
 LIVE_ORDER = "(SELECT max(order_id) FROM orders WHERE status IN ('resting', 'partly_filled'))"
 ENDED_ORDER = "(SELECT min(order_id) FROM orders WHERE status = 'filled')"
 
@@ -235,6 +245,10 @@ ENDED_ORDER = "(SELECT min(order_id) FROM orders WHERE status = 'filled')"
         (f"UPDATE fills SET lots = '[]' WHERE trade_id = {ANY_TRADE} AND side = 'buy'", "buy has lots []"),
         (f"DELETE FROM trades WHERE trade_id = {ANY_TRADE}", "is missing"),
         (f"UPDATE trades SET price = 1 WHERE trade_id = {ANY_TRADE}", "has price 1"),
+        (f"UPDATE trades SET busted = NOT busted WHERE trade_id = {ANY_TRADE}", "marked as busted"),
+        (f"UPDATE trades SET busted = NOT busted WHERE trade_id = {BUSTED_TRADE}", "is not marked as busted"),
+        (f"UPDATE busts SET reason = 'whim' WHERE trade_id = {BUSTED_TRADE}", "has reason 'whim'"),
+        ("UPDATE adjustments SET amount_fen = 1", "has amount_fen 1"),
         ("UPDATE candles SET volume = volume + 1 WHERE interval = '1w' AND symbol = 'BXJ-1-SX1-26W51'", "1w"),
         (
             "UPDATE participants SET display_name = 'Nobody' WHERE participant_id = 3",

@@ -131,3 +131,70 @@ def test_a_day_without_trades_passes_the_close_on() -> None:
     day.roll(at("2026-11-21 00:00"))
     day.add(at("2026-11-21 09:00"), 300, 1)
     assert day.previous_close == 250
+
+
+def filled(*trades: tuple[int, int, int]) -> Candles:
+    candles = Candles()
+    for seconds, price, quantity in trades:
+        candles.add(NOON_NS + seconds * SECOND_NS, price, quantity)
+    return candles
+
+
+def test_a_trade_that_is_taken_back_leaves_candles_as_if_it_had_never_been() -> None:
+    """The middle one of three, in a minute, a quarter and a day that others traded in too."""
+    candles = filled((0, 250, 10), (20, 999, 5), (50, 240, 1), (200, 260, 2))
+    candles.take_out(NOON_NS + 20 * SECOND_NS, 5, [(250, 10), (240, 1)])
+    candles.check()
+    others = filled((0, 250, 10), (50, 240, 1), (200, 260, 2))
+    for interval in INTERVALS:
+        assert candles.rows(interval) == others.rows(interval)
+
+
+def test_a_candle_that_is_left_with_nothing_has_the_close_before_and_begins_anew() -> None:
+    candles = filled((0, 250, 10), (60, 999, 5))
+    minute_ns = NOON_NS + 60 * SECOND_NS
+    candles.take_out(minute_ns, 5, [])
+    candles.check()
+    assert candles.rows("1m")[-1] == (minute_ns, 250, 250, 250, 250, 0)
+    assert candles.rows("1d")[-1][1:] == (250, 250, 250, 250, 10)
+    assert candles.last_close("1m") == 250
+    candles.add(minute_ns + 5, 245, 1)
+    assert candles.rows("1m")[-1] == (minute_ns, 245, 245, 245, 245, 1)
+
+
+def test_what_is_not_known_of_a_minute_costs_its_candle_the_volume_alone() -> None:
+    candles = filled((0, 250, 10), (20, 999, 5), (50, 240, 1))
+    candles.take_out(NOON_NS + 20 * SECOND_NS, 5, None)
+    candles.check()
+    assert candles.rows("1m") == [(NOON_NS, 250, 999, 240, 240, 11)]
+    candles.take_out(at("2026-11-01 12:00"), 5, None)
+    assert candles.rows("1m") == [(NOON_NS, 250, 999, 240, 240, 11)]
+
+
+def counted(*trades: tuple[int, int, int]) -> tuple[DayStatistics, Candles]:
+    day, candles = DayStatistics(), filled(*trades)
+    for seconds, price, quantity in trades:
+        day.add(NOON_NS + seconds * SECOND_NS, price, quantity)
+    return day, candles
+
+
+def test_the_figures_of_the_day_forget_a_trade_that_is_taken_back() -> None:
+    day, candles = counted((0, 250, 10), (100, 999, 5))
+    candles.take_out(NOON_NS + 100 * SECOND_NS, 5, [])
+    day.take_out(NOON_NS + 100 * SECOND_NS, 999, 5, candles)
+    day.check()
+    assert (day.last, day.open, day.high, day.low, day.volume, day.vwap) == (250, 250, 250, 250, 10, 250)
+    candles.take_out(NOON_NS, 10, [])
+    day.take_out(NOON_NS, 250, 10, candles)
+    day.check()
+    assert (day.last, day.open, day.volume, day.turnover_fen) == (None, None, 0, 0)
+
+
+def test_a_trade_of_the_day_before_counts_in_the_close_before() -> None:
+    tomorrow = 86_400
+    day, candles = counted((0, 250, 10), (100, 999, 5), (tomorrow, 240, 1))
+    assert day.previous_close == 999
+    candles.take_out(NOON_NS + 100 * SECOND_NS, 5, [])
+    day.take_out(NOON_NS + 100 * SECOND_NS, 999, 5, candles)
+    day.check()
+    assert (day.previous_close, day.last, day.volume) == (250, 240, 1)

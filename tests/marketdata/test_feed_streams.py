@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from marketdata.feed import Feed
-from marketdata.messages import AccountChange
+from marketdata.messages import AccountChange, TradeBusted
 from matching.messages import AuctionUncrossed, InstrumentDefined, PhaseChanged
 from tests.marketdata.feed_reader import NOON_NS, SECOND_NS, Reader, checksum_of, on_book, trade
 
@@ -437,3 +437,50 @@ def test_a_loaded_feed_goes_on_like_one_that_was_told_everything() -> None:
 def test_sequences_only_go_up(feed: Feed) -> None:
     with pytest.raises(ValueError, match="sequence 3 after 3"):
         feed.publish(3, NOON_NS, [])
+
+
+def test_a_trade_that_is_taken_back_is_told_again_and_counts_no_more(feed: Feed) -> None:
+    feed.publish(4, NOON_NS, [trade(1, 250, 10)])
+    feed.publish(5, NOON_NS + SECOND_NS, [trade(2, 999, 5)])
+    reader = Reader(feed)
+    reader.ask(op="subscribe", channel="trades", symbols=["A"])
+    reader.ask(op="subscribe", channel="ticker", symbols=["A"])
+    reader.ask(op="subscribe", channel="candles", symbols=["A"], interval="1m")
+    reader.read()
+    busted = TradeBusted(
+        symbol="A", trade_id=2, price=999, quantity=5, aggressor_side="buy", traded_ns=NOON_NS + SECOND_NS
+    )
+    feed.publish(6, NOON_NS + 90 * SECOND_NS, [busted])
+    told = {message["channel"]: message for message in reader.read()}
+    assert told["trades"]["trades"] == [
+        {
+            "trade_id": 2,
+            "price": 999,
+            "quantity": 5,
+            "aggressor_side": "buy",
+            "time_ns": NOON_NS + SECOND_NS,
+            "busted": True,
+        }
+    ]
+    ticker = told["ticker"]
+    assert (ticker["last"], ticker["high"], ticker["volume"], ticker["turnover_fen"]) == (250, 250, 10, 2_500)
+    assert told["candles"]["candles"] == [[NOON_NS, 250, 250, 250, 250, 10]]
+    late = Reader(feed)
+    late.ask(op="subscribe", channel="trades", symbols=["A"])
+    assert [(each["trade_id"], each["busted"]) for each in late.read()[1]["trades"]] == [(1, False), (2, True)]
+    feed.instruments["A"].check()
+
+
+def test_a_slow_candle_stream_tells_the_earliest_candle_that_changed(feed: Feed) -> None:
+    feed.publish(4, NOON_NS, [trade(1, 250, 10)])
+    feed.publish(5, NOON_NS, [trade(2, 999, 5)])
+    reader = Reader(feed)
+    reader.ask(op="subscribe", channel="candles", symbols=["A"], interval="1m", rate=4)
+    reader.read()
+    later_ns = NOON_NS + 120 * SECOND_NS
+    feed.publish(6, later_ns, [trade(3, 260, 1)])
+    busted = TradeBusted(symbol="A", trade_id=2, price=999, quantity=5, aggressor_side=None, traded_ns=NOON_NS)
+    feed.publish(7, later_ns, [busted])
+    feed.tick(SECOND_NS)
+    candles = [row for message in reader.read() for row in message.get("candles", [])]
+    assert [NOON_NS, 250, 250, 250, 250, 10] in candles

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from exchange.database import connect, upgrade
 from marketdata import queries
 from marketdata.candles import Candles
-from marketdata.messages import INTERVALS
+from marketdata.messages import INTERVALS, TradeBusted
 from marketdata.projection import project
 from marketdata.queries import InvalidCursor
 from marketdata.tables import metadata
@@ -180,6 +180,33 @@ def test_a_trade_that_is_projected_twice_is_refused(database: Engine) -> None:
         tell(database, traded(1, 10, 250, 5))
 
 
+def busted(sequence: int, trade_id: int, traded_ns: int, price: int, quantity: int, symbol: str = SYMBOL) -> Batch:
+    bust = TradeBusted(
+        symbol=symbol, trade_id=trade_id, price=price, quantity=quantity, aggressor_side="buy", traded_ns=traded_ns
+    )
+    return Batch(sequence, traded_ns + 5, [AdvanceTime(traded_ns + 5)], [[bust]])
+
+
+def test_a_trade_that_was_taken_back_is_marked_and_leaves_the_candles(database: Engine) -> None:
+    tell(database, traded(1, MONDAY_NS + 1, 250, 5), traded(2, MONDAY_NS + 2, 999, 6), traded(3, MONDAY_NS + 3, 240, 7))
+    tell(database, busted(4, 2, MONDAY_NS + 2, 999, 6))
+    with database.connect() as connection:
+        assert [each.busted for each in queries.trades(connection, SYMBOL).items] == [False, True, False]
+        for interval in INTERVALS:
+            ((_, *figures),) = queries.candles(connection, SYMBOL, interval).items
+            assert figures == [250, 250, 240, 240, 12]
+        turnover = select(metadata.tables["candles"].c.turnover_fen)
+        assert set(connection.execute(turnover).scalars()) == {5 * 250 + 7 * 240}
+
+
+def test_a_candle_whose_trades_were_all_taken_back_is_gone(database: Engine) -> None:
+    tell(database, traded(1, MONDAY_NS, 250, 5), traded(2, MONDAY_NS + MINUTE_NS, 999, 6))
+    tell(database, busted(3, 2, MONDAY_NS + MINUTE_NS, 999, 6), busted(4, 1, MONDAY_NS, 250, 5))
+    with database.connect() as connection:
+        for interval in INTERVALS:
+            assert queries.candles(connection, SYMBOL, interval).items == []
+
+
 # However the journal is cut into transactions, the candles are those that the feed counts.
 
 some_trades = st.lists(
@@ -196,15 +223,20 @@ def rows(connection: Connection) -> dict[str, list[Any]]:
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(steps=some_trades, cuts=st.sets(st.integers(1, 29)))
+@given(steps=some_trades, cuts=st.sets(st.integers(1, 29)), taken_back=st.sets(st.integers(1, 30), max_size=5))
 def test_candles_are_those_of_the_feed_however_batches_are_taken_together(
-    database: Engine, steps: list[tuple[int, int, int, str]], cuts: set[int]
+    database: Engine, steps: list[tuple[int, int, int, str]], cuts: set[int], taken_back: set[int]
 ) -> None:
     time_ns, batches, counted = MONDAY_NS, [], {SYMBOL: Candles(), OTHER: Candles()}
+    busts = []
     for number, (later_ns, price, quantity, symbol) in enumerate(steps, 1):
         time_ns += later_ns
         batches.append(traded(number, time_ns, price, quantity, symbol))
-        counted[symbol].add(time_ns, price, quantity)
+        if number in taken_back:
+            busts.append(busted(100 + number, number, time_ns, price, quantity, symbol))
+        else:
+            counted[symbol].add(time_ns, price, quantity)
+    batches += busts
     edges = [0, *sorted(cut for cut in cuts if cut < len(batches)), len(batches)]
     with database.begin() as connection:
         for start, end in pairwise(edges):

@@ -17,6 +17,7 @@ from matching.messages import OrderAccepted, TradeExecuted
 from settlement import queries
 from settlement.messages import (
     BalanceChanged,
+    CashAdjusted,
     CashDeposited,
     ExecutionReport,
     LedgerPosted,
@@ -27,6 +28,7 @@ from settlement.messages import (
     Receipt,
     ReceiptChanged,
     RequestRefused,
+    TradeBusted,
     TradeSettled,
     Transfer,
     Variety,
@@ -231,6 +233,28 @@ def test_each_side_sees_its_own_part_of_the_trade(told: Connection) -> None:
     assert queries.fills(told, TRADER, order_id=2).items == [bought]
     assert queries.fills(told, TRADER, order_id=1).items == []
     assert queries.fills(told, None).items == [sold, bought]
+
+
+def test_a_trade_that_was_taken_back_is_marked_on_both_sides(database: Engine) -> None:
+    bust = TradeBusted(
+        trade=TRADE, traded_sequence=10, traded_ns=100, operator_id=1, reason="a digit too many", lots=((2, 3, 100),)
+    )
+    tell(database, batch(1, *STORY, [bust]))
+    with database.connect() as connection:
+        assert [each.busted for each in queries.fills(connection, None).items] == [True, True]
+        (told,) = queries.busts(connection).items
+        assert (told.trade_id, told.operator_id, told.reason, told.sequence) == (1, 1, "a digit too many", 11)
+
+
+def test_adjustments_are_told_newest_first(database: Engine) -> None:
+    fields: dict[str, Any] = {"operator_id": 1, "debit_id": TRADER, "credit_id": GROWER, "reason": "\0"}
+    adjusted = [CashAdjusted(amount_fen=amount, reference=f"case-{amount}", **fields) for amount in (5, 7)]
+    tell(database, batch(1, *STORY, *([each] for each in adjusted)))
+    with database.connect() as connection:
+        page = queries.adjustments(connection, limit=1)
+        assert [(each.amount_fen, each.sequence) for each in page.items] == [(7, 12)]
+        rest = queries.adjustments(connection, cursor=page.next)
+        assert [(each.reference, each.debit_id, each.credit_id) for each in rest.items] == [("case-5", TRADER, GROWER)]
 
 
 def test_messages_come_back_as_they_were(told: Connection) -> None:

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, StaticPool, create_engine
 
 import exchange.projector
-import marketdata.projection
-import settlement.projection
 from exchange.engine import Engine
 from exchange.gateway import VenueGateway
 from exchange.protocol import Entry
@@ -72,8 +70,7 @@ class LocalGateway:
         """Let the database catch up."""
         entries = self.entries[self.projected_sequence :]
         with self._database.begin() as connection:
-            settlement.projection.project(connection, entries)
-            marketdata.projection.project(connection, entries)
+            exchange.projector.project(connection, entries)
         self.projected_sequence = self.engine.sequence
 
     async def submit(self, command: Any) -> Outcome:
