@@ -13,8 +13,9 @@ A jump over several changes makes them all, in order; over several days the rest
 between, and the last so far, so that `day` orders expire and what auctions collected is uncrossed. A start is such a
 jump from the last thing that the journal tells.
 
-Only instruments of mode `continuous` follow the timetable. A venue without one trades round the clock: phases are its
-operator's, and the bell ends what a collar began, no more. What else may set phases, and what becomes of it:
+Instruments of mode `continuous` follow the timetable, and those of mode `call_auction`, which collect where the others
+trade and are uncrossed at the close. A venue without a timetable trades round the clock: phases are its operator's, and
+the bell ends what a collar began, no more. What else may set phases, and what becomes of it:
 
 - `halted` by hand outside a break stays until something sets another phase, however many days that takes; an
   instrument so halted is left alone altogether, its `day` orders too.
@@ -47,6 +48,9 @@ from web.ports import VenueBusy, VenueHalted
 
 NOTICE_DAYS: Final = 30
 """So many days before the calendar ends the log begins to say so."""
+
+FOLLOWING_MODES: Final = ("continuous", "call_auction")
+"""Whose instruments have the phases of the timetable."""
 
 _log = logging.getLogger(__name__)
 
@@ -176,28 +180,32 @@ class Bell:
 
     def _change(self, changes: list[Change]) -> None:
         """Make the timetable's changes, and set right what was opened."""
+        modes: dict[str, str] = {}
         phases: dict[str, Phase] = {}
         for symbol in self._engine.market.symbols():
             view = self._engine.market.instrument(symbol)
             assert view is not None
-            if view.mode == "continuous" and symbol not in self._halted_by_hand:
+            if view.mode in FOLLOWING_MODES and symbol not in self._halted_by_hand:
+                modes[symbol] = view.mode
                 phases[symbol] = view.phase
         for change in changes:
             for symbol in self._end_auctions(change.time_ns - 1):
                 phases[symbol] = "continuous"
             self._ends_ns.clear()
             for symbol, phase in phases.items():
-                if phase != change.phase and (phase != "closed" or self._opens(symbol)):
-                    self._due.append(SetPhase(symbol, change.phase))
-                    phases[symbol] = change.phase
+                wanted = _fitting(change.phase, modes[symbol])
+                if phase != wanted and (phase != "closed" or self._opens(symbol)):
+                    self._due.append(SetPhase(symbol, wanted))
+                    phases[symbol] = wanted
             self._phase = change.phase
         for symbol in self._opened:
             if symbol not in phases or (symbol in self._ends_ns and self._phase == "continuous"):
                 continue
+            wanted = _fitting(self._phase, modes[symbol])
             # A closed one stays so, but where a receipt has come for it.
-            if phases[symbol] != self._phase:
+            if phases[symbol] != wanted:
                 if phases[symbol] != "closed" or (symbol in self._spent and self._sellable(symbol)):
-                    self._due.append(SetPhase(symbol, self._phase))
+                    self._due.append(SetPhase(symbol, wanted))
                     self._ends_ns.pop(symbol, None)
         self._opened.clear()
 
@@ -297,6 +305,11 @@ class Bell:
                 return
             left_seconds = LONGEST_TIMER_SECONDS
         self._timer = asyncio.get_running_loop().call_later(min(left_seconds, LONGEST_TIMER_SECONDS), self._wind)
+
+
+def _fitting(phase: Phase, mode: str) -> Phase:
+    """The phase of the timetable as an instrument of the mode has it."""
+    return "auction" if mode == "call_auction" and phase == "continuous" else phase
 
 
 def _opened(events: tuple[Event, ...], symbol: str) -> bool:
