@@ -83,15 +83,23 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--database-url", metavar="URL", help="the database of the views; default: SQLite in DIR")
         return added
 
-    for name, text in (
-        ("serve", "run the venue on its data folder"),
-        ("demo", "run a living demonstration market; loopback only, public passwords"),
+    for name, text, seeded in (
+        (
+            "serve",
+            "run the venue on its data folder",
+            "seed of the random ends of auctions, on a manual clock only (1)",
+        ),
+        (
+            "demo",
+            "run a living demonstration market; loopback only, public passwords",
+            "seed of the stock, the prices and who does what (1)",
+        ),
     ):
         added = command(name, text)
         added.add_argument("--host", help="address to listen on (127.0.0.1)")
         added.add_argument("--port", type=int, help="HTTP and terminal (8000); 0: any free one")
         added.add_argument("--feed-port", type=int, help="WebSocket feed and order entry for programs (8001)")
-        added.add_argument("--seed", type=int, metavar="N", help="seed of everything drawn by chance (1)")
+        added.add_argument("--seed", type=int, metavar="N", help=seeded)
         added.add_argument(
             "--clock", choices=("real", "manual"), help="manual: time moves by POST /operator/clock only"
         )
