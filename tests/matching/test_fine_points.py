@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from matching import Market
-from matching.messages import AdvanceTime, Command, DefineInstrument
+from matching.messages import AdvanceTime, Command, DefineInstrument, PlaceOrder
 from tests.matching.story import SYMBOL, Story
 from tests.strategies import SYMBOLS, from_seed
 
@@ -118,3 +118,43 @@ def test_a_new_tick_takes_the_stops_that_are_off_it() -> None:
         cancelled 3: 5, redefined
     """)
     story.waits(1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"price": 101}, "invalid_price"),
+        ({"price": 91}, "invalid_price"),
+        ({"price": 2**53}, "invalid_price"),
+        ({"price": 112}, "outside_band"),
+        ({"price": 88}, "outside_band"),
+        ({"quantity": 15}, "invalid_quantity"),
+        ({"quantity": 5}, "invalid_quantity"),
+        ({"quantity": 2**53 + 8}, "invalid_quantity"),
+        ({"side": "seller"}, "invalid_side"),
+    ],
+)
+def test_a_plain_order_with_one_thing_wrong_is_refused_for_that(changes: dict[str, Any], reason: str) -> None:
+    story = Story(tick_size=2, lot_size=10, reference_price=100, band=5)
+    plain = {"order_id": 1, "participant_id": 1, "symbol": SYMBOL, "side": "buy", "quantity": 20, "price": 100}
+    story.apply(PlaceOrder(**(plain | changes)))
+    story.tells(f"rejected 1: {reason}")
+    story.shows("---")
+
+
+def test_the_ends_of_a_band_and_the_largest_numbers_are_good() -> None:
+    story = Story(tick_size=2, lot_size=10, reference_price=100, band=5)
+    story.buy(1, 20, 90)
+    story.sell(2, 20, 110)
+    story.tells("""
+        accepted 1
+        accepted 2
+    """)
+    story = Story()
+    story.buy(1, 2**53 - 1, 1)
+    story.sell(2, 2**53 - 1, 2**53 - 1)
+    story.shows(f"""
+        {2**53 - 1}  #2 {2**53 - 1}
+        ---
+        1  #1 {2**53 - 1}
+    """)
