@@ -9,7 +9,7 @@ from matching import auction, listing, negotiated, one_way_auction
 from matching import snapshot as states
 from matching.board import Board, Offer
 from matching.book import Ladder
-from matching.instrument import PLAIN_INTEGER, SIDES, Instrument, refuse_definition
+from matching.instrument import PLAIN_INTEGER, Instrument, refuse_definition
 from matching.messages import (
     MAX_TIME_NS,
     AdvanceTime,
@@ -89,11 +89,96 @@ class Market:
 
         Placing and cancelling cost O(1), O(log levels) where a price level begins or ends, and O(1) a fill.
         """
-        kind = type(command)
-        if kind is PlaceOrder:
-            return self._place(command)  # type: ignore[arg-type]
-        if kind is CancelOrder:
-            return self._cancel(command)  # type: ignore[arg-type]
+        # Most commands by far place a plain limit order or cancel one. Both are spelled out here, to spare their calls.
+        if type(command) is CancelOrder:
+            order_id = command.order_id
+            order = self._orders.get(order_id)
+            if order is None or order.participant_id != command.participant_id:
+                return [CancelRejected(order_id, "unknown_order")]
+            remaining = order.remaining
+            queue = order.queue
+            assert queue is not None
+            if order.hidden or order.terms.expires_ns is not None or self._owned is not None:
+                self._withdraw(order)
+                return [OrderCancelled(order_id, remaining, "requested")]
+            previous = order.previous
+            following = order.next
+            if previous is None:
+                queue.head = following
+            else:
+                previous.next = following
+            if following is None:
+                queue.tail = previous
+            else:
+                following.previous = previous
+            queue.quantity -= remaining
+            queue.count -= 1
+            if queue.head is None and queue.ladder is not None:
+                queue.ladder.drop(queue)
+            del self._orders[order_id]
+            return [OrderCancelled(order_id, remaining, "requested")]
+        if type(command) is PlaceOrder:
+            order_id = command.order_id
+            quantity = command.quantity
+            instrument = self._instruments.get(command.symbol)
+            if (
+                instrument is None
+                or not instrument.open
+                or command.kind != "limit"
+                or command.time_in_force != "gtc"
+                or quantity > PLAIN_INTEGER
+                or quantity <= 0
+                or (instrument.lot_size != 1 and quantity % instrument.lot_size)
+                or command.stop_price is not None
+                or command.display_quantity is not None
+                or command.minimum_quantity is not None
+                or command.expires_ns is not None
+                or command.post_only
+                or command.self_trade != "cancel_resting"
+                or order_id in self._orders
+                or (self._offers and order_id in self._offers)
+            ):
+                return self._place(command)
+            side = command.side
+            if side == "buy":
+                buy = True
+                terms = instrument.plain_buy
+                level = instrument.bids.levels.get(command.price)  # type: ignore[arg-type]
+            elif side == "sell":
+                buy = False
+                terms = instrument.plain_sell
+                level = instrument.asks.levels.get(command.price)  # type: ignore[arg-type]
+            else:
+                return self._place(command)
+            if level is None:
+                return self._place_plain(command, instrument, buy)
+            tail = level.tail
+            if tail is None:
+                return self._place_plain(command, instrument, buy)
+            # Where others of its side stand, the price is good and meets nobody of the other side.
+            self._stamp = stamp = self._stamp + 1
+            order = Order()
+            order.order_id = order_id
+            order.participant_id = command.participant_id
+            order.buy = buy
+            order.terms = terms
+            order.price = level.price  # The same integer for all of a level, rather than each command's own.
+            order.quantity = quantity
+            order.remaining = quantity
+            order.hidden = 0
+            order.display = 0
+            order.stamp = stamp
+            order.next = None
+            order.queue = level
+            order.previous = tail
+            tail.next = order
+            level.tail = order
+            level.quantity += quantity
+            level.count += 1
+            self._orders[order_id] = order
+            if self._owned is not None:
+                self._own(order)
+            return [OrderAccepted(order_id, instrument.symbol)]
         if isinstance(command, AmendOrder):
             return self._amend(command)
         if isinstance(command, MassCancel):
@@ -113,7 +198,7 @@ class Market:
         if isinstance(command, ReportCommand):
             reason = negotiated.refuse(command, self._board, self.now_ns)
             return negotiated.run(command, self._board) if reason is None else [negotiated.rejection(command, reason)]
-        assert isinstance(command, DefineInstrument), f"{kind.__name__} is no command"
+        assert isinstance(command, DefineInstrument), f"{type(command).__name__} is no command"
         return self._define(command)
 
     def check(self, command: Command) -> str | None:
@@ -157,80 +242,11 @@ class Market:
         orders = self._orders
         if order_id in orders or (self._offers and order_id in self._offers):
             return [OrderRejected(order_id, "duplicate_order_id")]
-        price = command.price
-        quantity = command.quantity
-        side = command.side
-        # The common case is recognised and spelled out here, to spare its calls: a plain limit order that nothing is
-        # wrong with, which meets nobody and joins its price. Whatever is not obviously that takes the long way.
-        if (
-            instrument.open
-            and command.kind == "limit"
-            and command.time_in_force == "gtc"
-            and price is not None
-            and instrument.floor <= price <= instrument.plain_ceiling
-            and (instrument.tick_size == 1 or not price % instrument.tick_size)
-            and 0 < quantity <= PLAIN_INTEGER
-            and (instrument.lot_size == 1 or not quantity % instrument.lot_size)
-            and command.stop_price is None
-            and command.display_quantity is None
-            and command.minimum_quantity is None
-            and command.expires_ns is None
-            and not command.post_only
-            and command.self_trade == "cancel_resting"
-            and (side == "buy" or side in SIDES)
-        ):
-            if side == "buy":
-                buy = True
-                terms = instrument.plain_buy
-                ladder = instrument.bids
-                key = -price
-                best = instrument.asks.best
-                meets = best is not None and best.price <= price
-            else:
-                buy = False
-                terms = instrument.plain_sell
-                ladder = instrument.asks
-                key = price
-                best = instrument.bids.best
-                meets = best is not None and best.price >= price
-            self._stamp = stamp = self._stamp + 1
-            if not meets:
-                order = Order()
-                order.order_id = order_id
-                order.participant_id = command.participant_id
-                order.buy = buy
-                order.quantity = quantity
-                order.remaining = quantity
-                order.hidden = 0
-                order.display = 0
-                order.stamp = stamp
-                order.terms = terms
-                order.next = None
-                level = ladder.find(key)
-                if level is None:
-                    level = ladder.begin(price, key)
-                order.queue = level
-                order.price = level.price  # The same integer for all of a level, rather than each command's own.
-                order.previous = tail = level.tail
-                if tail is None:
-                    level.head = order
-                else:
-                    tail.next = order
-                level.tail = order
-                level.quantity += quantity
-                level.count += 1
-                orders[order_id] = order
-                if self._owned is not None:
-                    self._own(order)
-                return [OrderAccepted(order_id, instrument.symbol)]
-        else:
-            reason = instrument.refuse_place(command, self.now_ns)
-            if reason is not None:
-                return [OrderRejected(order_id, reason)]
-            self._stamp = stamp = self._stamp + 1
-            terms = command
+        reason = instrument.refuse_place(command, self.now_ns)
+        if reason is not None:
+            return [OrderRejected(order_id, reason)]
+        self._stamp = stamp = self._stamp + 1
         order = new_order(command, stamp)
-        order.terms = terms
         events: list[Event] = [OrderAccepted(order_id, instrument.symbol)]
         if command.stop_price is not None:
             self._admit(order)
@@ -244,38 +260,40 @@ class Market:
             self._collect(instrument, order)
         return events
 
-    def _cancel(self, command: CancelOrder) -> list[Event]:
+    def _place_plain(self, command: PlaceOrder, instrument: Instrument, buy: bool) -> list[Event]:
+        """Place a plain limit order of which all but its price is known to be good.
+
+        Most of these trade whole: then no order is made of them.
+        """
+        price = command.price
+        if (
+            price is None
+            or price < instrument.floor
+            or price > instrument.ceiling
+            or (instrument.tick_size != 1 and price % instrument.tick_size)
+        ):
+            return self._place(command)
+        self._stamp = stamp = self._stamp + 1
         order_id = command.order_id
-        order = self._orders.get(order_id)
-        if order is None or order.participant_id != command.participant_id:
-            return [CancelRejected(order_id, "unknown_order")]
-        queue = order.queue
-        assert queue is not None
-        if self._owned is None and order.terms.expires_ns is None:
-            # `_withdraw`, spelled out to spare its calls.
-            previous = order.previous
-            following = order.next
-            if previous is None:
-                queue.head = following
-            else:
-                previous.next = following
-            if following is None:
-                queue.tail = previous
-            else:
-                following.previous = previous
-            remaining = order.remaining
-            if order.hidden:
-                queue.hidden -= order.hidden
-                queue.quantity -= remaining - order.hidden
-            else:
-                queue.quantity -= remaining
-            queue.count -= 1
-            if queue.head is None and queue.ladder is not None:
-                queue.ladder.drop(queue)
-            del self._orders[order_id]
-            return [OrderCancelled(order_id, remaining, "requested")]
-        self._withdraw(order)
-        return [OrderCancelled(order_id, order.remaining, "requested")]
+        remaining = command.quantity
+        events: list[Event] = [OrderAccepted(order_id, instrument.symbol)]
+        if buy:
+            opposite = instrument.asks
+            reach = price
+        else:
+            opposite = instrument.bids
+            reach = -price
+        best = opposite.best
+        if best is not None and best.key <= reach and instrument.collar is None:
+            remaining = self._sweep(instrument, opposite, reach, order_id, command.participant_id, remaining, events)
+        if remaining:
+            order = new_order(command, stamp)
+            order.remaining = remaining
+            order.terms = instrument.plain_buy if buy else instrument.plain_sell
+            self._execute(instrument, order, True, events)
+        if instrument.buy_stops.best is not None or instrument.sell_stops.best is not None:
+            self._trigger_stops(instrument, events)
+        return events
 
     def _amend(self, command: AmendOrder) -> list[Event]:
         reason = self.check(command)
@@ -492,82 +510,100 @@ class Market:
         self, instrument: Instrument, order: Order, opposite: Ladder, reach: int, events: list[Event]
     ) -> str | None:
         """Meet resting orders while they can be reached; why it ended early (`self_trade`, `collar`), or None."""
-        low, high = (-ANY_PRICE, ANY_PRICE) if instrument.collar is None else _collar(instrument)
-        buy = order.buy
-        order_id = order.order_id
-        participant_id = order.participant_id
-        remaining = order.remaining
-        symbol = instrument.symbol
-        orders = self._orders
-        append = events.append
-        while remaining:
+        low, high = _collar(instrument)
+        near, far = (low, high) if opposite.sign > 0 else (-high, -low)
+        while order.remaining:
             level = opposite.best
             if level is None or level.key > reach:
                 break
-            price = level.price
-            inside = low <= price <= high
             resting = level.head
-            trade_id = self._trade_id
+            assert resting is not None
+            if resting.participant_id == order.participant_id:
+                if not self._prevent(order, resting, events):
+                    return "self_trade"
+            elif not near <= level.key <= far:
+                return "collar"
+            elif resting.hidden:
+                order.remaining -= self._take_tip(instrument, order, resting, events)
+            else:
+                order.remaining = self._sweep(
+                    instrument, opposite, min(reach, far), order.order_id, order.participant_id, order.remaining, events
+                )
+        return None
+
+    def _sweep(
+        self,
+        instrument: Instrument,
+        opposite: Ladder,
+        reach: int,
+        order_id: int,
+        participant_id: int,
+        remaining: int,
+        events: list[Event],
+    ) -> int:
+        """Trade with the plain orders of others that come first, best first; how much remains then.
+
+        It ends when nothing remains, nothing can be reached, or an iceberg or an own order stands first. O(fills).
+        """
+        buy = opposite is instrument.asks
+        symbol = instrument.symbol
+        orders = self._orders
+        owned = self._owned
+        trade_id = self._trade_id
+        level = opposite.best
+        while level is not None and level.key <= reach:
+            price = level.price
+            resting = level.head
             traded = filled = 0
-            following: Order | None
-            # Plain orders of others, one after the other; the level's own figures are put right once, behind the loop.
-            while resting is not None and remaining:
-                if resting.hidden or resting.participant_id == participant_id or not inside:
+            while resting is not None:
+                if resting.hidden or resting.participant_id == participant_id:
                     break
                 trade_id += 1
                 fill = resting.remaining
-                if fill > remaining:
-                    resting.remaining = fill - remaining
+                whole = fill <= remaining
+                if not whole:
                     fill = remaining
-                    following = resting
-                else:
-                    filled += 1
-                    if resting.terms.expires_ns is not None or self._owned is not None:
-                        self._forget(resting)
-                    else:
-                        del orders[resting.order_id]
-                    following = resting.next
-                    if following is not None:
-                        following.previous = None
-                remaining -= fill
-                traded += fill
                 if buy:
-                    append(TradeExecuted(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
+                    events.append(TradeExecuted(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
                 else:
-                    append(TradeExecuted(trade_id, symbol, price, fill, resting.order_id, order_id, "sell"))
-                resting = following
-            if traded:
-                self._trade_id = trade_id
-                instrument.last_price = price
-                level.quantity -= traded
-                level.count -= filled
-                level.head = resting
-                if resting is None:
-                    level.tail = None
-                    opposite.drop(level)
-            if resting is None or not remaining:
-                continue
-            if resting.participant_id == participant_id:
-                order.remaining = remaining
-                goes_on = self._prevent(order, resting, events)
-                remaining = order.remaining
-                if not goes_on:
-                    return "self_trade"
-            elif not inside:
-                order.remaining = remaining
-                return "collar"
-            else:
-                remaining -= self._take_tip(instrument, order, resting, remaining, events)
-        order.remaining = remaining
-        return None
+                    events.append(TradeExecuted(trade_id, symbol, price, fill, resting.order_id, order_id, "sell"))
+                traded += fill
+                remaining -= fill
+                if not whole:
+                    resting.remaining -= fill
+                    break
+                filled += 1
+                if owned is None and resting.terms.expires_ns is None:
+                    del orders[resting.order_id]
+                else:
+                    self._forget(resting)
+                resting = resting.next
+                if resting is not None:
+                    resting.previous = None  # It stands first now; and two that know each other are never freed.
+                if not remaining:
+                    break
+            if not traded:
+                break
+            # The level's own figures are put right once, however many of its orders are gone.
+            instrument.last_price = price
+            level.quantity -= traded
+            level.count -= filled
+            level.head = resting
+            if resting is not None:
+                break
+            level.tail = None
+            opposite.drop(level)
+            if not remaining:
+                break
+            level = opposite.best
+        self._trade_id = trade_id
+        return remaining
 
-    def _take_tip(
-        self, instrument: Instrument, order: Order, resting: Order, remaining: int, events: list[Event]
-    ) -> int:
+    def _take_tip(self, instrument: Instrument, order: Order, resting: Order, events: list[Event]) -> int:
         """Trade with the tip of an iceberg; how much. A new tip queues up behind everyone at its price."""
         level = resting.queue
         assert level is not None
-        fill = min(remaining, resting.remaining - resting.hidden)
+        fill = min(order.remaining, resting.remaining - resting.hidden)
         left = resting.remaining - fill
         if left > resting.hidden:
             level.resize(resting, left, resting.hidden)
