@@ -158,3 +158,125 @@ def test_the_ends_of_a_band_and_the_largest_numbers_are_good() -> None:
         ---
         1  #1 {2**53 - 1}
     """)
+
+
+# The price of an uncross
+
+
+@pytest.mark.parametrize(("bought", "sold", "price"), [(11, 10, 105), (10, 11, 101), (10, 10, 103)])
+def test_one_kilogram_of_pressure_is_pressure(bought: int, sold: int, price: int) -> None:
+    """Of 101 to 105, all with the same volume: the highest under pressure to buy, the lowest under that to sell."""
+    story = Story(phase="auction", reference_price=103)
+    story.buy(1, bought, 105)
+    story.sell(2, sold, 101)
+    assert story.market.indicative(SYMBOL) == (price, 10, bought - sold)
+
+
+@pytest.mark.parametrize(("reference_price", "tick_size"), [(200, 1), (50, 1), (104, 8), (100, 4)])
+def test_market_orders_alone_do_not_trade_at_a_price_that_the_definition_would_refuse(
+    reference_price: int, tick_size: int
+) -> None:
+    """The last price, 101, is below the new band, above it, or off the new tick."""
+    story = Story()
+    story.sell(1, 5, 101)
+    story.buy(2, 5, 101)
+    story.phase("closed")
+    story.apply(DefineInstrument(SYMBOL, phase="auction", reference_price=reference_price, band=5, tick_size=tick_size))
+    story.lines.clear()
+    story.buy(3, 5)
+    story.sell(4, 5)
+    story.phase("continuous")
+    story.tells("""
+        uncrossed 0 at None, surplus 0
+        cancelled 3: 5, no_liquidity
+        cancelled 4: 5, no_liquidity
+        phase continuous
+    """)
+
+
+@pytest.mark.parametrize("reference_price", [96, 101, 106])
+def test_market_orders_alone_trade_at_the_last_price_up_to_either_end_of_the_band(reference_price: int) -> None:
+    story = Story()
+    story.sell(1, 5, 101)
+    story.buy(2, 5, 101)
+    story.phase("closed")
+    story.apply(DefineInstrument(SYMBOL, phase="auction", reference_price=reference_price, band=5))
+    story.buy(3, 7)
+    story.sell(4, 5)
+    story.lines.clear()
+    story.phase("continuous")
+    story.tells("""
+        trade 2: 3 buys 5 of 4 at 101 in the auction
+        uncrossed 5 at 101, surplus 2
+        cancelled 3: 2, no_liquidity
+        phase continuous
+    """)
+
+
+# The largest and the smallest values
+
+
+LAST_NS = 2**63 - 1
+
+
+@pytest.mark.parametrize("field", ["tick_size", "lot_size", "reference_price", "band", "collar", "protection"])
+@pytest.mark.parametrize(("value", "good"), [(2**53 - 1, True), (2**53, False), (1, True), (0, None), (-1, False)])
+def test_what_a_definition_may_say_at_most_and_at_least(field: str, value: int, good: bool | None) -> None:
+    """Zero is a band, collar or protection of no ticks, but no size and no price."""
+    story = Story(phase="closed")
+    given: dict[str, Any] = {"reference_price": 2**53 - 1 if field == "tick_size" else 100} | {field: value}
+    story.apply(DefineInstrument(SYMBOL, phase="closed", **given))
+    if good is None:
+        good = field in ("band", "collar", "protection")
+    story.tells("defined" if good else f"define_instrument rejected: invalid_{field}")
+
+
+def offer_until(story: Story, mode: str, expires_ns: int) -> None:
+    """Something of the mode that ends at this time."""
+    if mode == "continuous":
+        story.buy(1, 5, 100, time_in_force="gtd", expires_ns=expires_ns)
+    elif mode == "listing":
+        story.list_lot(1, 5, 100, expires_ns=expires_ns)
+    elif mode == "counter":
+        story.list_lot(2, 5, 100)
+        story.lines.clear()
+        story.counter(1, 2, 5, 90, expires_ns=expires_ns)
+    elif mode == "one_way_auction":
+        story.open_auction(1, 5, 100, ends_ns=expires_ns)
+    else:
+        story.report(1, "sell", 5, 100, to=9, expires_ns=expires_ns)
+
+
+@pytest.mark.parametrize("mode", ["continuous", "listing", "counter", "one_way_auction", "negotiated"])
+@pytest.mark.parametrize(("expires_ns", "good"), [(7, False), (8, True), (LAST_NS, True), (LAST_NS + 1, False)])
+def test_orders_and_offers_may_last_until_the_end_of_time_and_no_longer(mode: str, expires_ns: int, good: bool) -> None:
+    story = Story(mode="listing" if mode == "counter" else mode)
+    story.time(7)
+    offer_until(story, mode, expires_ns)
+    if not good:
+        story.tells(f"rejected 1: invalid_{'ends' if mode == 'one_way_auction' else 'expires'}_ns")
+        return
+    assert story.market.next_deadline_ns() == expires_ns
+    story.lines.clear()
+    story.time(expires_ns - 1)
+    assert story.lines == []
+    story.time(expires_ns)
+    ended = {
+        "continuous": "cancelled 1: 5, expired",
+        "listing": "closed 1: 5, expired",
+        "counter": "closed 1: expired",
+        "one_way_auction": "closed 1: no_bids",
+        "negotiated": "closed 1: expired",
+    }
+    story.tells(ended[mode])
+
+
+def test_there_is_no_time_after_the_last() -> None:
+    story = Story()
+    story.time(LAST_NS)
+    story.time(LAST_NS + 1)
+    story.time(LAST_NS - 1)
+    story.tells("""
+        advance_time rejected: invalid_time_ns
+        advance_time rejected: invalid_time_ns
+    """)
