@@ -172,6 +172,19 @@ def test_one_kilogram_of_pressure_is_pressure(bought: int, sold: int, price: int
     assert story.market.indicative(SYMBOL) == (price, 10, bought - sold)
 
 
+@pytest.mark.parametrize(("last", "price"), [(101, 100), (103, 105), (107, 105), (108, 110), (112, 110), (119, 120)])
+def test_nearest_to_a_last_price_that_is_off_the_new_tick(last: int, price: int) -> None:
+    """100, 105 and so on up to 120 are equally good: the nearest is below the last price or above it."""
+    story = Story()
+    story.sell(1, 5, last)
+    story.buy(2, 5, last)
+    story.phase("closed")
+    story.apply(DefineInstrument(SYMBOL, phase="auction", tick_size=5))
+    story.sell(3, 5, 100)
+    story.buy(4, 5, 120)
+    assert story.market.indicative(SYMBOL) == (price, 5, 0)
+
+
 @pytest.mark.parametrize(("reference_price", "tick_size"), [(200, 1), (50, 1), (104, 8), (100, 4)])
 def test_market_orders_alone_do_not_trade_at_a_price_that_the_definition_would_refuse(
     reference_price: int, tick_size: int
