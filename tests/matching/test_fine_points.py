@@ -293,3 +293,17 @@ def test_there_is_no_time_after_the_last() -> None:
         advance_time rejected: invalid_time_ns
         advance_time rejected: invalid_time_ns
     """)
+
+
+# Modes without a book
+
+
+@pytest.mark.parametrize(("reporter", "counterparty"), [(3, 8), (8, 3)])
+def test_a_mass_cancel_leaves_what_others_have_reported(reporter: int, counterparty: int) -> None:
+    story = Story(mode="negotiated")
+    story.report(reporter, "sell", 5, 100, to=counterparty)
+    story.lines.clear()
+    story.mass_cancel(counterparty)
+    assert story.lines == []
+    story.mass_cancel(reporter)
+    story.tells(f"closed {reporter}: mass_cancel")
