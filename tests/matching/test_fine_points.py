@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import asdict, replace
 
@@ -131,6 +132,7 @@ def test_a_new_tick_takes_the_stops_that_are_off_it() -> None:
         ({"quantity": 15}, "invalid_quantity"),
         ({"quantity": 5}, "invalid_quantity"),
         ({"quantity": 2**53 + 8}, "invalid_quantity"),
+        ({"side": "both"}, "invalid_side"),
         ({"side": "seller"}, "invalid_side"),
     ],
 )
@@ -172,14 +174,18 @@ def test_one_kilogram_of_pressure_is_pressure(bought: int, sold: int, price: int
     assert story.market.indicative(SYMBOL) == (price, 10, bought - sold)
 
 
-@pytest.mark.parametrize(("last", "price"), [(101, 100), (103, 105), (107, 105), (108, 110), (112, 110), (119, 120)])
-def test_nearest_to_a_last_price_that_is_off_the_new_tick(last: int, price: int) -> None:
-    """100, 105 and so on up to 120 are equally good: the nearest is below the last price or above it."""
+@pytest.mark.parametrize(
+    ("tick_size", "last", "price"),
+    [(5, 101, 100), (5, 103, 105), (5, 107, 105), (5, 108, 110), (5, 112, 110), (5, 119, 120)]
+    + [(4, 105, 104), (4, 106, 104), (4, 107, 108), (4, 118, 116), (4, 119, 120)],
+)
+def test_nearest_to_a_last_price_that_is_off_the_new_tick(tick_size: int, last: int, price: int) -> None:
+    """All ticks from 100 to 120 are equally good: the nearest is below the last price or above it."""
     story = Story()
     story.sell(1, 5, last)
     story.buy(2, 5, last)
     story.phase("closed")
-    story.apply(DefineInstrument(SYMBOL, phase="auction", tick_size=5))
+    story.apply(DefineInstrument(SYMBOL, phase="auction", tick_size=tick_size))
     story.sell(3, 5, 100)
     story.buy(4, 5, 120)
     assert story.market.indicative(SYMBOL) == (price, 5, 0)
@@ -307,3 +313,19 @@ def test_a_mass_cancel_leaves_what_others_have_reported(reporter: int, counterpa
     assert story.lines == []
     story.mass_cancel(reporter)
     story.tells(f"closed {reporter}: mass_cancel")
+
+
+# States
+
+
+def test_a_state_numbers_the_queues_as_every_release_does() -> None:
+    """Book 0, stops 1, market orders 2, closing orders 3: states outlive the release that wrote them."""
+    story = Story(phase="auction")
+    story.buy(1, 5, 99)
+    story.buy(2, 5, stop_price=105)
+    story.buy(3, 5)
+    story.buy(4, 5, 98, time_in_force="closing")
+    instruments = msgspec.msgpack.decode(story.market.snapshot())[4]
+    orders = instruments[0][3]
+    assert [(queue, order_id) for queue, order_id, *_ in orders] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert Market.restore(story.market.snapshot()).snapshot() == story.market.snapshot()
