@@ -176,8 +176,10 @@ def test_one_kilogram_of_pressure_is_pressure(bought: int, sold: int, price: int
 
 @pytest.mark.parametrize(
     ("tick_size", "last", "price"),
-    [(5, 101, 100), (5, 103, 105), (5, 107, 105), (5, 108, 110), (5, 112, 110), (5, 119, 120)]
-    + [(4, 105, 104), (4, 106, 104), (4, 107, 108), (4, 118, 116), (4, 119, 120)],
+    [
+        *[(5, 101, 100), (5, 103, 105), (5, 107, 105), (5, 108, 110), (5, 112, 110), (5, 119, 120)],
+        *[(4, 105, 104), (4, 106, 104), (4, 107, 108), (4, 118, 116), (4, 119, 120)],
+    ],
 )
 def test_nearest_to_a_last_price_that_is_off_the_new_tick(tick_size: int, last: int, price: int) -> None:
     """All ticks from 100 to 120 are equally good: the nearest is below the last price or above it."""
