@@ -1,5 +1,8 @@
 """Fine points of the market's rules, each the smallest story in which it shows."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +13,8 @@ from matching import Market
 from matching.messages import AdvanceTime, Command, DefineInstrument, PlaceOrder
 from tests.matching.story import SYMBOL, Story
 from tests.strategies import SYMBOLS, from_seed
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # Real numbers are larger than those of the tapes: fen, kilograms, ids and times of a whole year.
 TEN_TIMES = ("price", "stop_price", "reference_price", "start_price", "reserve_price", "step", "tick_size")
@@ -138,10 +143,18 @@ def test_a_new_tick_takes_the_stops_that_are_off_it() -> None:
 )
 def test_a_plain_order_with_one_thing_wrong_is_refused_for_that(changes: dict[str, Any], reason: str) -> None:
     story = Story(tick_size=2, lot_size=10, reference_price=100, band=5)
-    plain = {"order_id": 1, "participant_id": 1, "symbol": SYMBOL, "side": "buy", "quantity": 20, "price": 100}
+    plain: dict[str, Any] = {"order_id": 1, "participant_id": 1, "symbol": SYMBOL, "side": "buy"}
+    plain |= {"quantity": 20, "price": 100}
     story.apply(PlaceOrder(**(plain | changes)))
     story.tells(f"rejected 1: {reason}")
     story.shows("---")
+
+
+@pytest.mark.parametrize("time_in_force", ["gtc", "day", "opening", "closing"])
+def test_only_an_immediate_order_has_a_minimum(time_in_force: str) -> None:
+    story = Story(phase="auction")
+    story.buy(1, 10, 100, time_in_force=time_in_force, minimum_quantity=5)
+    story.tells("rejected 1: invalid_minimum_quantity")
 
 
 def test_the_ends_of_a_band_and_the_largest_numbers_are_good() -> None:
@@ -317,6 +330,50 @@ def test_a_mass_cancel_leaves_what_others_have_reported(reporter: int, counterpa
     story.tells(f"closed {reporter}: mass_cancel")
 
 
+@pytest.mark.parametrize("stranger", [1, 5, 9])
+def test_a_stranger_withdraws_accepts_and_declines_nothing(stranger: int) -> None:
+    """Neither one with a lower number than both parties, nor one between them, nor one with a higher."""
+    story = Story(mode="listing")
+    story.list_lot(20, 5, 100, by=3)
+    story.counter(21, 20, 5, 90, by=7)
+    story.lines.clear()
+    story.withdraw("listing", 20, by=stranger)
+    story.withdraw("counter", 21, by=stranger)
+    story.accept(21, by=stranger)
+    story.cancel(20, by=stranger)
+    story.tells("""
+        withdraw_listing rejected 20: unknown_listing
+        withdraw_counter rejected 21: unknown_counter
+        acceptance rejected 21: unknown_counter
+        cancel rejected 20: unknown_order
+    """)
+    story = Story(mode="one_way_auction")
+    story.open_auction(22, 5, 100, by=3)
+    story.lines.clear()
+    story.withdraw("auction", 22, by=stranger)
+    story.tells("withdraw_auction rejected 22: unknown_auction")
+    story = Story(mode="negotiated")
+    story.report(3, "sell", 5, 100, to=7)
+    story.lines.clear()
+    story.withdraw("report", 3, by=stranger)
+    story.withdraw("decline", 3, by=stranger)
+    story.confirm(23, 3, by=stranger)
+    story.tells("""
+        withdraw_report rejected 3: unknown_report
+        decline_report rejected 3: unknown_report
+        rejected 23: unknown_report
+    """)
+    story = Story()
+    story.buy(24, 5, 100, by=3)
+    story.lines.clear()
+    story.cancel(24, by=stranger)
+    story.amend(24, by=stranger, quantity=4)
+    story.tells("""
+        cancel rejected 24: unknown_order
+        amend rejected 24: unknown_order
+    """)
+
+
 # States
 
 
@@ -331,3 +388,17 @@ def test_a_state_numbers_the_queues_as_every_release_does() -> None:
     orders = instruments[0][3]
     assert [(queue, order_id) for queue, order_id, *_ in orders] == [(0, 1), (1, 2), (2, 3), (3, 4)]
     assert Market.restore(story.market.snapshot()).snapshot() == story.market.snapshot()
+
+
+# The console
+
+
+@pytest.mark.parametrize(("length", "good"), [(2**20, True), (2**20 + 1, False)])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_line_of_a_mebibyte_is_read_and_a_longer_one_is_not(length: int, good: bool, end: str) -> None:
+    line = '{"type":"define_instrument","symbol":"GJ"}'.ljust(length)
+    console = [sys.executable, "-m", "matching"]
+    done = subprocess.run(console, input=(line + end).encode(), capture_output=True, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == (0 if good else 1)
+    assert (b'"instrument_defined"' in done.stdout) == good
+    assert (b"longer than 1048576 bytes" in done.stdout) != good
