@@ -17,29 +17,48 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from msgspec import Struct, msgpack
+from msgspec.structs import replace
 
+from exchange.offers import WITHDRAWALS, Unknown, draft, reason_here, rejection
 from exchange.protocol import Event
 from matching import Market
 from matching.messages import (
+    AcceptanceRejected,
+    AcceptCounter,
     AdvanceTime,
     AmendOrder,
     AmendRejected,
+    AuctionClosed,
+    AuctionExtended,
     AuctionUncrossed,
+    Bid,
+    BidPlaced,
     CancelOrder,
+    CancelRejected,
     CommandRejected,
+    CounterClosed,
+    DeclineReport,
     DefineInstrument,
     InstrumentDefined,
+    ListingClosed,
     MassCancel,
+    OpenAuction,
     OrderAmended,
     OrderCancelled,
     OrderRejected,
     Phase,
     PhaseChanged,
     PlaceOrder,
+    ReportClosed,
     SelfTradePrevented,
     SetPhase,
     StopTriggered,
     TradeExecuted,
+    WithdrawalRejected,
+    WithdrawAuction,
+    WithdrawCounter,
+    WithdrawListing,
+    WithdrawReport,
 )
 from settlement.busts import SettledTrades, TradesState, refuse_unwinding, unwind
 from settlement.civil import day_number
@@ -61,7 +80,15 @@ from settlement.messages import (
     CashDeposited,
     ConfigureVenue,
     Deposit,
+    EnterAuction,
+    EnterBid,
+    EnterConfirmation,
+    EnterCounter,
+    EnterListing,
+    EnterOffer,
     EnterOrder,
+    EnterReport,
+    EnterTake,
     ExecutionReport,
     InspectLot,
     IssueReceipt,
@@ -94,6 +121,11 @@ ENGINE_VERSION: Final = 2
 
 EXPIRED: Final = "expired"
 RECEIPT_EXPIRED: Final = "receipt_expired"
+
+OUTBID: Final = "outbid"
+
+RUN_OUT: Final = (EXPIRED, "no_bids", "reserve_not_met")
+"""Reasons by which what trades without a book ends because its time has come."""
 
 NO_LOTS: Final[Lots] = []
 """What a buy holds of receipts, one for all of them: nobody adds to it."""
@@ -156,10 +188,25 @@ class Engine:
         self._orders: dict[int, Order] = {}
         self._orders_of: dict[int, dict[int, Order]] = {}
         self._icebergs: dict[str, dict[int, Order]] = {}
+        # The leading bid of each auction that has one.
+        self._leading: dict[int, int] = {}
         # Symbols that were closed here because no receipt of theirs could be sold any more; the next one opens them.
         self._exhausted: dict[str, None] = {}
         self._handlers: dict[type, Callable[[Any], None]] = {
             EnterOrder: self._enter_order,
+            EnterListing: self._enter_offer,
+            EnterTake: self._enter_offer,
+            EnterCounter: self._enter_offer,
+            EnterAuction: self._enter_offer,
+            EnterBid: self._enter_offer,
+            EnterReport: self._enter_offer,
+            EnterConfirmation: self._enter_offer,
+            AcceptCounter: self._accept_counter,
+            WithdrawListing: self._withdraw_listing,
+            WithdrawCounter: self._withdraw_counter,
+            WithdrawAuction: self._withdraw_auction,
+            WithdrawReport: self._end_report,
+            DeclineReport: self._end_report,
             CancelOrder: self._cancel_order,
             AmendOrder: self._amend_order,
             MassCancel: self._mass_cancel,
@@ -362,18 +409,23 @@ class Engine:
             self._free(order)
             self._reject(order, events[0].reason)
             return
-        self._orders[order_id] = order
-        mine = self._orders_of.get(participant_id)
-        if mine is None:
-            mine = self._orders_of[participant_id] = {}
-        mine[order_id] = order
+        self._admit(order)
         if order.display_quantity is not None:
             self._icebergs.setdefault(order.symbol, {})[order_id] = order
-        self._balances[participant_id, CASH if order.side == "buy" else order.symbol] = None
         if len(events) == 1:
             self._events.append(events[0])
         else:
             self._clear(events)
+
+    def _admit(self, order: Order) -> None:
+        """The order is live from here on, and holds what it has reserved."""
+        participant_id = order.participant_id
+        self._orders[order.order_id] = order
+        mine = self._orders_of.get(participant_id)
+        if mine is None:
+            mine = self._orders_of[participant_id] = {}
+        mine[order.order_id] = order
+        self._balances[participant_id, CASH if order.side == "buy" else order.symbol] = None
 
     def _reserve(self, order: Order, place: PlaceOrder, purse: Purse) -> str | None:
         """Set aside what the order may cost or deliver; the refusal, which changes nothing, or None.
@@ -429,8 +481,21 @@ class Engine:
         return None
 
     def _cancel_order(self, command: CancelOrder) -> None:
-        self._own_order_id = command.order_id
-        self._clear(self.market.apply(command))
+        """Also withdraws whatever else he has offered; `bid_stands`, `has_bids`: nobody steps back from an auction."""
+        order_id = self._own_order_id = command.order_id
+        order = self._orders.get(order_id)
+        if order is None or order.via == "order" or order.participant_id != command.participant_id:
+            self._clear(self.market.apply(command))
+            return
+        withdraw = WITHDRAWALS.get(order.via)
+        if withdraw is None:
+            self._events.append(CancelRejected(order_id, "bid_stands"))
+            return
+        refusal = self.market.check(withdraw(order_id, order.participant_id))
+        if refusal is not None:
+            self._events.append(CancelRejected(order_id, refusal))
+            return
+        self._clear(self.market.apply(withdraw(order_id, order.participant_id)))
 
     def _mass_cancel(self, command: MassCancel) -> None:
         self._clear(self.market.apply(command))
@@ -482,6 +547,150 @@ class Engine:
         self._balances[order.participant_id, CASH] = None
         return None
 
+    # Trading without a book: the same, for what is listed, auctioned or reported
+
+    def _enter_offer(self, command: EnterOffer) -> None:
+        """Give it a number, reserve what it may cost or deliver, and let the market have it.
+
+        Refused without a number: what `draft` does not know. Rejected: the market's reasons; `invalid_receipt_id` (a
+        buy names none); `receipt_expires` (before an auction would end); as orders `insufficient_funds`,
+        `unknown_receipt`, `insufficient_goods`, `too_many_lots`.
+        """
+        participant_id = command.participant_id
+        known = self._client_ids.get(participant_id, command.client_order_id)
+        if known is not None:
+            self._events.append(self._client_ids.repeated(known, command))
+            return
+        if participant_id not in self._purses:
+            self._refuse(command, "unknown_participant", "participant_id")
+            return
+        order_id = self._last_order_id + 1
+        drafted = draft(command, order_id, self.market, self.venue(), self._participants)
+        if isinstance(drafted, Unknown):
+            self._refuse(command, drafted.reason, drafted.field)
+            return
+        order, said = drafted
+        self._last_order_id = order_id
+        self._client_ids.remember(command, order_id, self.sequence)
+        self._touched[order_id] = order
+        refusal = self.market.check(said) or self._refuse_receipt(order, said) or self._reserve_offer(order)
+        if refusal is not None:
+            refusal = reason_here(refusal)
+            self._events.append(rejection(said, refusal))
+            self._finish(order, "rejected", refusal)
+            return
+        self._admit(order)
+        self._clear(self.market.apply(said))
+
+    def _refuse_receipt(self, order: Order, said: Any) -> str | None:
+        """A buyer names no receipt. An auction ends before the receipts do that it or its leading bid sells, also where
+        this bid would extend it: nobody could withdraw either.
+        """
+        if order.side == "buy" and order.named is not None:
+            return "invalid_receipt_id"
+        ends_ns = None
+        receipt_id = None if order.named is None else order.named[0]
+        if type(said) is OpenAuction:
+            ends_ns = said.ends_ns
+        elif type(said) is Bid:
+            auction = self.market.auction(said.auction_id)
+            assert auction is not None
+            if auction.style == "english":
+                ends_ns = max(auction.ends_ns, self.time_ns + auction.extension_ns)
+                if auction.side == "sell":
+                    receipt_id = auction.lot_id
+        receipt = None if receipt_id is None else self._receipts.get(receipt_id)
+        if ends_ns is None or receipt is None:
+            return None
+        return "receipt_expires" if self._receipts.stock(receipt.lot_id).expires_ns < ends_ns else None
+
+    def _reserve_offer(self, order: Order) -> str | None:
+        """Set aside what it may cost or deliver; the refusal, which changes nothing, or None.
+
+        The market has nothing against it any more. Who raises his own leading bid has that one's hold for it.
+        """
+        raised = None
+        if order.via == "bid":
+            assert order.offer_id is not None
+            leading = self._leading.get(order.offer_id)
+            if leading is not None and self._orders[leading].participant_id == order.participant_id:
+                raised = self._orders[leading]
+                self._free(raised)
+        refusal = self._hold(order)
+        if refusal is not None and raised is not None:
+            back = self._hold(raised)
+            assert back is None, back
+        return refusal
+
+    def _hold(self, order: Order) -> str | None:
+        """Reserve for all of it, which holds nothing yet and has traded nothing."""
+        if order.side == "sell":
+            return self._receipts.reserve(order.participant_id, order.symbol, order.quantity, order.named, order.lots)
+        assert order.bound is not None
+        purse = self._purses[order.participant_id]
+        needed_fen = order.required_fen(order.quantity, order.bound)
+        if needed_fen > purse.total_fen - purse.reserved_fen:
+            return "insufficient_funds"
+        order.reserved_fen = needed_fen
+        purse.reserved_fen += needed_fen
+        return None
+
+    def _accept_counter(self, command: AcceptCounter) -> None:
+        """The lister's own listing answers. A want that is accepted dearer than it was listed needs the difference."""
+        refusal = self.market.check(command)
+        if refusal is None:
+            counter = self.market.counter(command.counter_id)
+            assert counter is not None
+            listing = self._orders[counter.listing_id]
+            if listing.side == "buy":
+                assert listing.bound is not None
+                left = listing.quantity - listing.filled
+                accepted = min(counter.quantity, left)
+                open_fen = counter.price * accepted + listing.bound * (left - accepted)
+                refusal = self._raise_reservation(listing, listing.cost_fen(open_fen))
+            self._own_order_id = counter.listing_id
+        if refusal is not None:
+            self._events.append(AcceptanceRejected(command.counter_id, refusal))
+            return
+        self._clear(self.market.apply(command))
+
+    def _withdraw_listing(self, command: WithdrawListing) -> None:
+        self._own_order_id = command.listing_id
+        self._clear(self.market.apply(command))
+
+    def _withdraw_counter(self, command: WithdrawCounter) -> None:
+        self._own_order_id = command.counter_id
+        self._clear(self.market.apply(command))
+
+    def _withdraw_auction(self, command: WithdrawAuction) -> None:
+        self._own_order_id = command.auction_id
+        self._clear(self.market.apply(command))
+
+    def _end_report(self, command: WithdrawReport | DeclineReport) -> None:
+        self._own_order_id = command.report_id
+        self._clear(self.market.apply(command))
+
+    def _close_offer(self, offer_id: int, reason: str) -> None:
+        """It is not offered any more; one that has traded whole has ended already."""
+        order = self._orders.get(offer_id)
+        if order is not None:
+            self._end(order, "expired" if reason in RUN_OUT else "cancelled", reason)
+
+    def _lead(self, bid: BidPlaced) -> None:
+        """The bid that led before has ended, and is free."""
+        outbid = self._leading.get(bid.auction_id)
+        if outbid is not None:
+            self._end(self._orders[outbid], "cancelled", OUTBID)
+        self._leading[bid.auction_id] = bid.bid_id
+
+    def _close_auction(self, event: AuctionClosed) -> None:
+        self._close_offer(event.auction_id, event.reason)
+        leading = self._leading.pop(event.auction_id, None)
+        if leading is not None and leading in self._orders:
+            self._end(self._orders[leading], "cancelled", event.reason)
+
+    # Clearing
+
     def _clear(self, events: Iterable[Any]) -> None:
         """Take over what the market has done: its events as they are, each trade followed by its settlement."""
         orders = self._orders
@@ -513,6 +722,20 @@ class Engine:
                 self._touch_refreshed_icebergs(event.symbol)
             elif kind is PhaseChanged or kind is InstrumentDefined:
                 self._instrument_digest.changed[event.symbol] = None
+            elif kind is ListingClosed:
+                self._close_offer(event.listing_id, event.reason)
+            elif kind is CounterClosed:
+                self._close_offer(event.counter_id, event.reason)
+            elif kind is ReportClosed:
+                self._close_offer(event.report_id, event.reason)
+            elif kind is BidPlaced:
+                self._lead(event)
+            elif kind is AuctionExtended:
+                order = orders[event.auction_id]
+                order.expires_ns = event.ends_ns
+                self._touched[order.order_id] = order
+            elif kind is AuctionClosed:
+                self._close_auction(event)
 
     def _settle(self, trade: TradeExecuted) -> None:
         buy = self._orders[trade.buy_order_id]
@@ -634,7 +857,7 @@ class Engine:
                 if order_id not in ended:
                     if order.plain and order_id not in unsure:
                         order.displayed = order.quantity - order.filled
-                    else:
+                    elif order.via == "order":
                         self._look_up(order)
                 end = ended.get(order_id)
                 events.append(order.live_report() if end is None else order.report(end[0], end[1], 0))
@@ -774,7 +997,8 @@ class Engine:
         if not exhausted:
             return
         for order in self._orders_in(exhausted):
-            self._cancel(order, EXPIRED)
+            if order.order_id in self._orders:  # A listing takes its counter-bids with it.
+                self._cancel(order, EXPIRED)
         for symbol in exhausted:
             instrument = self.market.instrument(symbol)
             assert instrument is not None
@@ -787,7 +1011,13 @@ class Engine:
         return [order for order in self._orders.values() if order.symbol in symbols]
 
     def _cancel(self, order: Order, reason: str) -> None:
-        """Cancel an order for a reason that is not the market's."""
+        """Cancel an order, or withdraw an offer, for a reason that is not the market's."""
+        if order.via != "order":
+            withdrawal = WITHDRAWALS[order.via](order.order_id, order.participant_id)
+            closed, *with_it = self.market.apply(withdrawal)
+            assert type(closed) is not WithdrawalRejected
+            self._clear([replace(closed, reason=reason), *with_it])
+            return
         events = self.market.apply(CancelOrder(order.order_id, order.participant_id))
         cancelled = events[0]
         assert type(cancelled) is OrderCancelled
@@ -1126,6 +1356,9 @@ class Engine:
             engine._orders[order.order_id] = order
             engine._order_digest.changed[order.order_id] = None
             engine._orders_of.setdefault(order.participant_id, {})[order.order_id] = order
+            if order.via == "bid":
+                assert order.offer_id is not None
+                engine._leading[order.offer_id] = order.order_id
             if order.display_quantity is not None:
                 engine._icebergs.setdefault(order.symbol, {})[order.order_id] = order
         engine._instrument_digest.changed.update(dict.fromkeys(engine.market.symbols()))
@@ -1150,7 +1383,10 @@ class Engine:
         """Clearing's orders are the market's, and stand as last reported."""
         assert list(self._orders) == sorted(self._orders)
         views = {view.order_id: view for view in self.market.orders()}
-        assert views.keys() == self._orders.keys()
+        offers = {order_id: order for order_id, order in self._orders.items() if order.via != "order"}
+        assert views.keys() | offers.keys() == self._orders.keys()
+        assert not views.keys() & offers.keys()
+        self._audit_offers(offers)
         for order_id, view in views.items():
             order = self._orders[order_id]
             assert order.order_id == order_id <= self._last_order_id
@@ -1167,6 +1403,41 @@ class Engine:
             order_id: order for order_id, order in self._orders.items() if order.display_quantity is not None
         }
 
+    def _audit_offers(self, offers: dict[int, Order]) -> None:
+        """What stands on the market's board is known here, and the other way round."""
+        market = self.market
+        listings = {each.listing_id: each for symbol in market.symbols() for each in market.listings(symbol)}
+        counters = {each.counter_id: each for listing_id in listings for each in market.counters(listing_id)}
+        auctions = {each.auction_id: each for symbol in market.symbols() for each in market.auctions(symbol)}
+        reports = {each.report_id: each for who in self._purses for each in market.reports_of(who)}
+        bids = {each.bid_id: each for each in auctions.values() if each.bid_id is not None}
+        assert self._leading == {each.auction_id: bid_id for bid_id, each in bids.items()}
+        found: dict[str, dict[int, Any]] = {
+            "listing": listings,
+            "counter": counters,
+            "auction": auctions,
+            "bid": bids,
+            "report": reports,
+        }
+        assert offers.keys() == {offer_id for each in found.values() for offer_id in each}
+        for offer_id, order in offers.items():
+            view = found[order.via][offer_id]
+            sides = {"buy": "sell", "sell": "buy"}
+            side = sides[view.side] if order.via == "bid" else view.side
+            owner = view.bidder_id if order.via == "bid" else view.participant_id
+            assert (order.participant_id, order.symbol, order.side) == (owner, view.symbol, side)
+            remaining = view.remaining if order.via == "listing" else view.quantity
+            assert order.quantity - order.filled == remaining
+            assert order.price == (view.start_price if order.via == "auction" else view.price)
+            assert order.displayed == 0
+            assert not order.waiting
+            lot_id = view.bid_lot_id if order.via == "bid" else view.lot_id
+            assert order.named == (None if lot_id is None else (lot_id,))
+            if order.via in ("listing", "counter", "report"):
+                assert order.expires_ns == view.expires_ns
+            elif order.via == "auction":
+                assert order.expires_ns == view.ends_ns
+
     def _audit_reservations(self) -> None:
         """What is reserved is what the live orders need, to the fen and the gram."""
         reserved_fen = dict.fromkeys(self._purses, 0)
@@ -1176,7 +1447,7 @@ class Engine:
             if order.side == "buy":
                 assert order.bound is not None
                 assert not order.lots
-                assert order.price is None or order.price == order.bound
+                assert order.price is None or order.price == order.bound or order.via == "auction"
                 assert order.reserved_fen == order.required_fen(order.quantity, order.bound)
                 reserved_fen[order.participant_id] += order.reserved_fen
             else:

@@ -19,6 +19,12 @@ Command = (
     | matching.MassCancel
     | matching.SetPhase
     | matching.AdvanceTime
+    | matching.WithdrawListing
+    | matching.AcceptCounter
+    | matching.WithdrawCounter
+    | matching.WithdrawAuction
+    | matching.WithdrawReport
+    | matching.DeclineReport
     | settlement.ConfigureVenue
     | settlement.RegisterParticipant
     | settlement.Deposit
@@ -29,6 +35,7 @@ Command = (
     | settlement.OrderDelivery
     | settlement.LoadOut
     | settlement.EnterOrder
+    | settlement.EnterOffer
     | settlement.BustTrade
     | settlement.AdjustCash
 )
@@ -46,6 +53,25 @@ Event = (
     | matching.SelfTradePrevented
     | matching.PhaseChanged
     | matching.AuctionUncrossed
+    | matching.ListingOpened
+    | matching.ListingRejected
+    | matching.TakeRejected
+    | matching.CounterPlaced
+    | matching.CounterRejected
+    | matching.AcceptanceRejected
+    | matching.WithdrawalRejected
+    | matching.ListingClosed
+    | matching.CounterClosed
+    | matching.AuctionOpened
+    | matching.AuctionRejected
+    | matching.BidPlaced
+    | matching.BidRejected
+    | matching.AuctionExtended
+    | matching.AuctionClosed
+    | matching.TradeReported
+    | matching.ReportRejected
+    | matching.ConfirmRejected
+    | matching.ReportClosed
     | settlement.RequestRefused
     | settlement.VenueConfigured
     | settlement.ParticipantRegistered

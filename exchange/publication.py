@@ -91,7 +91,7 @@ def market_events(command: object, events: Iterable[object]) -> Iterator[MarketE
     lost: set[int] = set()
     for event in events:
         if isinstance(event, ExecutionReport):
-            if event.price is not None:
+            if event.price is not None and event.via == "order":
                 yield OrderOnBook(
                     symbol=event.symbol,
                     order_id=event.order_id,

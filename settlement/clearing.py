@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from matching.messages import Kind, Side, TimeInForce
-from settlement.messages import ExecutionReport, OrderStatus
+from settlement.messages import ExecutionReport, OrderStatus, Via
 from settlement.receipts import Lots
 
 MILLION: Final = 1_000_000
@@ -32,12 +32,14 @@ class Purse(Struct, gc=False, array_like=True):
 
 
 class Order(Struct, gc=False, array_like=True):
-    """A live order as clearing sees it; its place in the market is the market's.
+    """A live order as clearing sees it, or whatever else reserves and trades; its place in the market is the market's.
 
     `bound` is the price per kilogram up to which a buy has reserved its remainder; none for sells, and for a market buy
     that trades at once against what was reserved for exactly that. `named` are the receipts that the seller chose.
     `plain` says that the order, while it lives, rests with all that is left of it shown, so that nobody need ask the
     market how it stands. `displayed` and `waiting` are as last reported, as are `sequence` and `time_ns`.
+
+    `via` and `offer_id` are those of its report. An auction's `price` is its start price.
     """
 
     order_id: int
@@ -68,10 +70,15 @@ class Order(Struct, gc=False, array_like=True):
     waiting: bool = False
     sequence: int = 0
     time_ns: int = 0
+    via: Via = "order"
+    offer_id: int | None = None
 
     def required_fen(self, quantity: int, bound: int) -> int:
         """What a buy of this total must have reserved, its remainder bounded by this price."""
-        open_fen = bound * (quantity - self.filled)
+        return self.cost_fen(bound * (quantity - self.filled))
+
+    def cost_fen(self, open_fen: int) -> int:
+        """What it costs a buy to trade for so much more: that, and the increase of its fee."""
         return open_fen + fee_fen(self.fee_rate_ppm, self.fee_minimum_fen, self.traded_fen + open_fen) - self.fee_fen
 
     def report(self, status: OrderStatus, reason: str | None, remaining: int) -> ExecutionReport:
@@ -101,6 +108,8 @@ class Order(Struct, gc=False, array_like=True):
             self.minimum_quantity,
             self.post_only,
             None if self.side == "buy" else tuple([(receipt_id, held) for receipt_id, held in self.lots]),
+            self.via,
+            self.offer_id,
         )
 
     def live_report(self) -> ExecutionReport:

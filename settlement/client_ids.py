@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct, msgpack
 
-from settlement.messages import EnterOrder, OrderRepeated
+from settlement.messages import EnterOffer, EnterOrder, OrderRepeated
 
 REMEMBERED_NS: Final = 24 * 3_600 * 1_000_000_000
 """How long after its order's end a client id is remembered."""
@@ -48,13 +48,13 @@ class ClientIds:
         mine = self._by_participant.get(participant_id)
         return None if mine is None else mine.get(client_order_id)
 
-    def remember(self, command: EnterOrder, order_id: int, sequence: int) -> Remembered:
+    def remember(self, command: EnterOrder | EnterOffer, order_id: int, sequence: int) -> Remembered:
         """Take down a new order's client id."""
         record = Remembered(command.participant_id, command.client_order_id, order_id, sequence, content_of(command))
         self._enter(record)
         return record
 
-    def repeated(self, known: Remembered, command: EnterOrder) -> OrderRepeated:
+    def repeated(self, known: Remembered, command: EnterOrder | EnterOffer) -> OrderRepeated:
         """The answer to a client id that is known already."""
         return OrderRepeated(
             participant_id=known.participant_id,
@@ -132,6 +132,6 @@ class ClientIds:
         mine[record.client_order_id] = record
 
 
-def content_of(command: EnterOrder) -> int:
+def content_of(command: EnterOrder | EnterOffer) -> int:
     """64 bits of the hash of everything that was sent: enough to tell a retry from a mistake of one's own."""
     return int.from_bytes(blake2b(_encode(command), digest_size=8).digest(), "big")

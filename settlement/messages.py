@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from matching.messages import Integer, Kind, SelfTrade, Side, TimeInForce, TimeNs
+from matching.messages import Integer, Kind, SelfTrade, Side, Style, TimeInForce, TimeNs
 
 Role = Literal["trader", "grower", "warehouse", "analyst", "operator"]
 Grade = Literal["E", "1", "2"]
 Profile = Literal["open", "cn-spot"]
 OrderStatus = Literal["accepted", "resting", "partly_filled", "filled", "cancelled", "rejected", "expired"]
+Via = Literal["order", "listing", "take", "counter", "auction", "bid", "report", "confirmation"]
 LotStatus = Literal["announced", "weighed", "inspected", "receipted", "refused"]
 ReceiptState = Literal["issued", "split", "expired", "delivery_ordered", "delivered"]
 ReceiptCause = Literal["issued", "transferred", "expired", "delivery_ordered", "delivered", "returned"]
@@ -248,6 +249,99 @@ class EnterOrder(Message, frozen=True, kw_only=True, tag="enter_order"):
     lots: tuple[Integer, ...] | None = None
 
 
+class EnterListing(Message, frozen=True, kw_only=True, tag="enter_listing"):
+    """Matching's `list_lot`: a lot at a price (挂牌), or a want (`buy`). `receipt_id` is the seller's receipt, of which
+    the quantity is reserved; a buyer names none, and his money is.
+    """
+
+    participant_id: PositiveInteger
+    client_order_id: ClientOrderId
+    symbol: str
+    side: Side = "sell"
+    quantity: Integer
+    price: Integer
+    receipt_id: Integer | None = None
+    minimum_quantity: Integer | None = None
+    expires_ns: TimeNs | None = None
+
+
+class EnterTake(Message, frozen=True, kw_only=True, tag="enter_take"):
+    """Take of a listing at its price (摘牌); who takes a want names the receipt that he delivers."""
+
+    participant_id: PositiveInteger
+    client_order_id: ClientOrderId
+    listing_id: PositiveInteger
+    quantity: Integer
+    receipt_id: Integer | None = None
+
+
+class EnterCounter(Message, frozen=True, kw_only=True, tag="enter_counter"):
+    """Answer a listing with another price; what it needs is reserved while it stands."""
+
+    participant_id: PositiveInteger
+    client_order_id: ClientOrderId
+    listing_id: PositiveInteger
+    quantity: Integer
+    price: Integer
+    receipt_id: Integer | None = None
+    expires_ns: TimeNs | None = None
+
+
+class EnterAuction(Message, frozen=True, kw_only=True, tag="enter_auction"):
+    """Open a one-way auction (单向竞价) of part of a receipt, or for a want (`buy`)."""
+
+    participant_id: PositiveInteger
+    client_order_id: ClientOrderId
+    symbol: str
+    side: Side = "sell"
+    quantity: Integer
+    receipt_id: Integer | None = None
+    style: Style
+    start_price: Integer
+    reserve_price: Integer | None = None
+    step: Integer
+    ends_ns: TimeNs
+    extension_ns: TimeNs = 0
+    interval_ns: TimeNs | None = None
+
+
+class EnterBid(Message, frozen=True, kw_only=True, tag="enter_bid"):
+    """Bid in an auction; in a Dutch one the price may be left out. Who bids to sell names his receipt."""
+
+    participant_id: PositiveInteger
+    client_order_id: ClientOrderId
+    auction_id: PositiveInteger
+    price: Integer | None = None
+    receipt_id: Integer | None = None
+
+
+class EnterReport(Message, frozen=True, kw_only=True, tag="enter_report"):
+    """Report a trade agreed with `counterparty_id` (协议). A seller may name a receipt; null: oldest harvest first."""
+
+    participant_id: PositiveInteger
+    client_order_id: ClientOrderId
+    counterparty_id: PositiveInteger
+    symbol: str
+    side: Side
+    quantity: Integer
+    price: Integer
+    receipt_id: Integer | None = None
+    expires_ns: TimeNs
+
+
+class EnterConfirmation(Message, frozen=True, kw_only=True, tag="enter_confirmation"):
+    """Confirm a reported trade, which then is one. A seller may name the receipt; null: oldest harvest first."""
+
+    participant_id: PositiveInteger
+    client_order_id: ClientOrderId
+    report_id: PositiveInteger
+    receipt_id: Integer | None = None
+
+
+EnterOffer = EnterListing | EnterTake | EnterCounter | EnterAuction | EnterBid | EnterReport | EnterConfirmation
+"""What trades without a book. Each is given an `order_id` and reported like an order, its way told by `via`."""
+
+
 class BustTrade(Message, frozen=True, kw_only=True, tag="bust_trade"):
     """An operator takes a trade back: the same goods, the price and both fees return. `reason` is told to both sides.
 
@@ -412,6 +506,9 @@ class ExecutionReport(Message, frozen=True, kw_only=False, tag="execution_report
 
     `remaining` is what still lives: 0 once the order has ended. `lots` are the kilograms of receipts that a live sell
     holds, in the order of delivery.
+
+    `via` is the way in which it trades: by the book, or without one. `offer_id` is then the listing, auction or report
+    that a take or counter-bid, a bid or a confirmation answers. What stands outside a book displays nothing in one.
     """
 
     order_id: int
@@ -438,6 +535,8 @@ class ExecutionReport(Message, frozen=True, kw_only=False, tag="execution_report
     minimum_quantity: int | None = None
     post_only: bool = False
     lots: tuple[tuple[int, int], ...] | None = None
+    via: Via = "order"
+    offer_id: int | None = None
 
 
 class OrderRepeated(Message, frozen=True, kw_only=True, tag="order_repeated"):
@@ -463,6 +562,7 @@ SettlementCommand = (
     | OrderDelivery
     | LoadOut
     | EnterOrder
+    | EnterOffer
     | BustTrade
     | AdjustCash
 )

@@ -156,6 +156,8 @@ orders = Table(
     Column("minimum_quantity", BigInteger),
     Column("post_only", Boolean, nullable=False),
     Column("lots", JSON(none_as_null=True)),
+    Column("via", Text, nullable=False, server_default="order"),
+    Column("offer_id", BigInteger),
     Index(None, "participant_id", "order_id"),
     Index(None, "participant_id", "client_order_id"),
 )

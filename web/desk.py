@@ -21,7 +21,7 @@ from matching.messages import (
     TimeInForce,
 )
 from settlement import queries
-from settlement.messages import EnterOrder, ExecutionReport, OrderRepeated, OrderStatus, RequestRefused
+from settlement.messages import EnterOrder, ExecutionReport, OrderRepeated, OrderStatus, RequestRefused, Via
 from web.bodies import Answer, Body, Integer, PositiveInteger, ShortText, TimeNs
 from web.errors import NotFound, Problem, Refused
 from web.metrics import Metrics
@@ -104,6 +104,10 @@ class Order(Answer, frozen=True):
     minimum_quantity: int | None
     post_only: bool
     lots: tuple[tuple[int, int], ...] | None
+    via: Annotated[Via, Meta(description="The way in which it trades: by the book (`order`), or without one.")]
+    offer_id: Annotated[
+        int | None, Meta(description="The listing, auction or report that a take, counter-bid, bid or so answers.")
+    ]
 
 
 class Desk:
@@ -289,6 +293,8 @@ def order_of(report: ExecutionReport) -> Order:
         minimum_quantity=report.minimum_quantity,
         post_only=report.post_only,
         lots=report.lots,
+        via=report.via,
+        offer_id=report.offer_id,
     )
 
 

@@ -15,7 +15,14 @@ from settlement.messages import (
     BustTrade,
     ConfigureVenue,
     Deposit,
+    EnterAuction,
+    EnterBid,
+    EnterConfirmation,
+    EnterCounter,
+    EnterListing,
     EnterOrder,
+    EnterReport,
+    EnterTake,
     ExecutionReport,
     InspectLot,
     IssueReceipt,
@@ -158,6 +165,53 @@ class Floor:
 
     def define(self, symbol: str = SYMBOL, **changes: Any) -> list[Any]:
         return self.do(DefineInstrument(symbol, **changes))
+
+    # Trading without a book: each answers the report of what was entered
+
+    def list_lot(self, participant_id: int, quantity: int, price: int, **changes: Any) -> ExecutionReport:
+        return self._offer(
+            EnterListing, participant_id, quantity=quantity, price=price, **({"symbol": SYMBOL} | changes)
+        )
+
+    def take(self, participant_id: int, listing_id: int, quantity: int, **changes: Any) -> ExecutionReport:
+        return self._offer(EnterTake, participant_id, listing_id=listing_id, quantity=quantity, **changes)
+
+    def counter(
+        self, participant_id: int, listing_id: int, quantity: int, price: int, **changes: Any
+    ) -> ExecutionReport:
+        fields = {"listing_id": listing_id, "quantity": quantity, "price": price}
+        return self._offer(EnterCounter, participant_id, **fields, **changes)
+
+    def auction(self, participant_id: int, quantity: int, start_price: int, **changes: Any) -> ExecutionReport:
+        """English, by steps of 5, for an hour, unless `changes` say otherwise."""
+        fields = {"symbol": SYMBOL, "style": "english", "step": 5, "ends_ns": self.time_ns + HOUR_NS}
+        return self._offer(
+            EnterAuction, participant_id, quantity=quantity, start_price=start_price, **(fields | changes)
+        )
+
+    def bid(self, participant_id: int, auction_id: int, price: int | None = None, **changes: Any) -> ExecutionReport:
+        return self._offer(EnterBid, participant_id, auction_id=auction_id, price=price, **changes)
+
+    def report(
+        self, participant_id: int, counterparty_id: int, side: Any, quantity: int, price: int, **changes: Any
+    ) -> ExecutionReport:
+        fields = {"symbol": SYMBOL, "expires_ns": self.time_ns + HOUR_NS}
+        return self._offer(
+            EnterReport,
+            participant_id,
+            counterparty_id=counterparty_id,
+            side=side,
+            quantity=quantity,
+            price=price,
+            **(fields | changes),
+        )
+
+    def confirm(self, participant_id: int, report_id: int, **changes: Any) -> ExecutionReport:
+        return self._offer(EnterConfirmation, participant_id, report_id=report_id, **changes)
+
+    def _offer(self, kind: Any, participant_id: int, **fields: Any) -> ExecutionReport:
+        named = {"client_order_id": f"offer-{self.engine.sequence}"} | fields
+        return self.all(ExecutionReport, self.do(kind(participant_id=participant_id, **named)))[-1]
 
     # Corrections
 

@@ -260,7 +260,7 @@ class Market(RuleBasedStateMachine):
         if own.status == "rejected":
             assert kinds == [OrderRejected, ExecutionReport]
 
-    @precondition(lambda self: self.reader.orders)
+    @precondition(lambda self: self.book_orders())
     @rule(
         pick=st.integers(0, 30),
         quantity=st.one_of(st.none(), st.integers(1, 15)),
@@ -275,22 +275,25 @@ class Market(RuleBasedStateMachine):
         else:
             assert [event.order_id for event in events if type(event) is ExecutionReport][-1] == order.order_id
 
-    @precondition(lambda self: self.reader.orders)
+    @precondition(lambda self: self.book_orders())
     @rule(pick=st.integers(0, 30))
     def cancel(self, pick: int) -> None:
         order = self.picked(pick)
         self.send(CancelOrder(order.order_id, order.participant_id))
         assert order.order_id not in self.reader.orders
 
-    @precondition(lambda self: self.reader.orders)
+    @precondition(lambda self: self.book_orders())
     @rule(pick=st.integers(0, 30))
     def cancel_of_another(self, pick: int) -> None:
         order = self.picked(pick)
         assert self.send(CancelOrder(order.order_id, 1)) == [CancelRejected(order.order_id, "unknown_order")]
 
+    def book_orders(self) -> list[ExecutionReport]:
+        return [order for _, order in sorted(self.reader.orders.items()) if order.via == "order"]
+
     def picked(self, pick: int) -> ExecutionReport:
-        live = sorted(self.reader.orders)
-        return self.reader.orders[live[pick % len(live)]]
+        live = self.book_orders()
+        return live[pick % len(live)]
 
     @rule(who=people, symbol=st.sampled_from([None, SYMBOL]), side=st.sampled_from([None, "buy", "sell"]))
     def mass_cancel(self, who: int, symbol: str | None, side: Any) -> None:

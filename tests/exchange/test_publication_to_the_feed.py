@@ -5,8 +5,8 @@ from msgspec.structs import replace
 
 from exchange.engine import Engine
 from exchange.protocol import Command, Entry
-from exchange.publication import Publication, account_changes
-from matching.messages import DefineInstrument, Phase, SetPhase
+from exchange.publication import Publication, account_changes, market_events
+from matching.messages import DefineInstrument, Phase, SetPhase, TradeExecuted
 from settlement.messages import Deposit, EnterOrder, RegisterParticipant
 from settlement.venue import DEFAULT_VENUE
 from tests.exchange.floor import CHEN, LI, Floor
@@ -123,3 +123,15 @@ def test_a_trade_that_is_taken_back_is_told_to_both_sides_as_the_fill_that_it_wa
         fill, *rest = again[who]
         assert fill.fill == replace(fills[who].fill, busted=True)
         assert [change.balance is not None for change in rest] == [True, True]
+
+
+def test_what_is_listed_shows_in_no_book() -> None:
+    floor = Floor()
+    floor.define(mode="listing")
+    floor.receipt(CHEN)
+    floor.deposit(LI, 1_000_000)
+    listing = floor.list_lot(CHEN, 100, 250, receipt_id=1)
+    assert list(market_events(floor.commands[-1][0], floor.events)) == []
+    assert account_changes(floor.events, 1, 1)[CHEN][0].order.via == "listing"
+    floor.take(LI, listing.order_id, 40)
+    assert [type(event) for event in market_events(floor.commands[-1][0], floor.events)] == [TradeExecuted]

@@ -20,7 +20,7 @@ from exchange.projector import Projector
 from exchange.protocol import Entry
 from exchange.replay import run_batch
 from exchange.verify import run_verify
-from matching.messages import CancelOrder
+from matching.messages import AcceptCounter, CancelOrder
 from settlement.messages import TradeSettled
 from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, WANG, Floor
 
@@ -39,6 +39,7 @@ def a_day_of_trading(seed: int) -> Floor:
     fetched = floor.receipt(CHEN, 1_500_000, grade="E")
     floor.order_delivery(CHEN, fetched)
     floor.load_out(fetched)
+    trade_without_a_book(floor)
     floor.buy(LI, 10, 100, time_in_force="gtd", expires_ns=floor.time_ns + HOUR_NS)
     floor.wait_until(floor.time_ns + 30 * DAY_NS)
     floor.receipt(CHEN, 3_000_000, harvest_date="2026-12-20")
@@ -48,6 +49,29 @@ def a_day_of_trading(seed: int) -> Floor:
         floor.bust(trade_id)  # As far as the goods have not gone on.
     floor.adjust(LI, CHEN, 500)
     return floor
+
+
+def trade_without_a_book(floor: Floor) -> None:
+    """Under the Chinese profile: what the first receipt opens as a listing, an auction and a report."""
+    floor.configure(profile="cn-spot", fee_minimum_fen=30)
+    listed, auctioned, reported = (f"BXJ-{grade}-SX2-26W47" for grade in "E12")
+    floor.define(auctioned, mode="one_way_auction")
+    floor.define(reported, mode="negotiated")
+    for grade in "E12":
+        floor.receipt(CHEN, 2_000_000, grade=grade, warehouse="SX2")
+    receipts = {receipt.symbol: receipt.receipt_id for receipt in floor.engine.receipts(CHEN)}
+    listing = floor.list_lot(CHEN, 1_000, 250, symbol=listed, receipt_id=receipts[listed])
+    floor.take(LI, listing.order_id, 300)
+    counter = floor.counter(WANG, listing.order_id, 200, 240)
+    floor.do(AcceptCounter(counter.order_id, CHEN))
+    auction = floor.auction(CHEN, 500, 200, symbol=auctioned, receipt_id=receipts[auctioned])
+    for who, price in ((LI, 200), (WANG, 220)):
+        floor.bid(who, auction.order_id, price)
+    floor.wait_until(floor.time_ns + HOUR_NS)
+    report = floor.report(CHEN, LI, "sell", 400, 250, symbol=reported)
+    floor.confirm(LI, report.order_id)
+    floor.report(CHEN, LI, "sell", 400, 250, symbol=reported)
+    floor.configure(fee_minimum_fen=30)
 
 
 def trade_at_random(floor: Floor, dice: Random, orders: int, **fields: Any) -> list[int]:
@@ -180,6 +204,9 @@ def test_the_story_has_everything_in_it(house: House) -> None:
             assert number(f"SELECT count(*) FROM receipts WHERE state = '{state}'") > 0, state
         for status in ("announced", "receipted", "refused"):
             assert number(f"SELECT count(*) FROM lots WHERE status = '{status}'") > 0, status
+        for way in ("order", "listing", "take", "counter", "auction", "bid", "report", "confirmation"):
+            assert number(f"SELECT count(*) FROM orders WHERE via = '{way}' AND status <> 'rejected'") > 0, way
+        assert number("SELECT count(*) FROM instruments WHERE mode = 'listing'") == 1
         for cause in ("load_out", "bust", "adjustment"):
             assert number(f"SELECT count(*) FROM transfers WHERE cause = '{cause}'") > 0, cause
         assert 0 < number("SELECT count(*) FROM trades WHERE busted") < number("SELECT count(*) FROM trades")
@@ -235,6 +262,7 @@ ENDED_ORDER = "(SELECT min(order_id) FROM orders WHERE status = 'filled')"
         (f"UPDATE orders SET filled = filled + 1 WHERE order_id = {LIVE_ORDER}", "has filled"),
         (f"UPDATE orders SET status = 'cancelled' WHERE order_id = {ENDED_ORDER}", "has status 'cancelled'"),
         (f"DELETE FROM orders WHERE order_id = {ENDED_ORDER}", "is missing"),
+        ("UPDATE orders SET via = 'order' WHERE via = 'auction'", "has via 'order'"),
         ("UPDATE receipts SET weight_g = weight_g - 1 WHERE receipt_id = 2", "receipts: 2 has weight_g"),
         ("UPDATE receipts SET participant_id = 5 WHERE receipt_id = 1", "receipts: 1 has participant_id 5"),
         ("UPDATE lots SET village = 'elsewhere' WHERE lot_id = 1", "lots: 1 has village 'elsewhere'"),
@@ -255,7 +283,10 @@ ENDED_ORDER = "(SELECT min(order_id) FROM orders WHERE status = 'filled')"
             "participants: 3 has display_name",
         ),
         ("UPDATE deposits SET reference = 'another' WHERE participant_id = 4", "has reference 'another'"),
-        ("UPDATE venue_configurations SET fee_rate_ppm = 0", "venue_configurations: 1 has fee_rate_ppm 0"),
+        (
+            "UPDATE venue_configurations SET fee_rate_ppm = 0 WHERE sequence = 1",
+            "venue_configurations: 1 has fee_rate_ppm 0",
+        ),
         ("UPDATE instruments SET phase = 'halted' WHERE symbol = 'BXJ-1-SX1-26W51'", "has phase 'halted'"),
         ("DELETE FROM instruments WHERE symbol = 'BXJ-1-SX1-26W51'", "instruments: BXJ-1-SX1-26W51 is missing"),
         ("UPDATE projection SET venue_id = 'another'", "database: the database was built from the journal of another"),
