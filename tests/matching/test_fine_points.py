@@ -25,9 +25,14 @@ NUMBERED_FROM = 10**6
 
 
 def as_large_as_life(message: Any) -> Any:
-    """The same command or event in a world of larger numbers; what is absurdly large already stays as it is."""
-    changes: dict[str, int] = {}
+    """The same command or event in a world of larger numbers; what is absurdly large already stays as it is.
+
+    Words are spelled anew, so that only their letters are the same.
+    """
+    changes: dict[str, int | str] = {}
     for name, value in asdict(message).items():
+        if isinstance(value, str):
+            changes[name] = "".join(list(value))
         if not isinstance(value, int) or value >= 2**50:
             continue
         if name in TEN_TIMES:
@@ -228,21 +233,26 @@ def test_market_orders_alone_do_not_trade_at_a_price_that_the_definition_would_r
     """)
 
 
+@pytest.mark.parametrize(("bought", "sold"), [(7, 5), (5, 7), (13, 5), (5, 5)])
 @pytest.mark.parametrize("reference_price", [96, 101, 106])
-def test_market_orders_alone_trade_at_the_last_price_up_to_either_end_of_the_band(reference_price: int) -> None:
+def test_market_orders_alone_trade_at_the_last_price_up_to_either_end_of_the_band(
+    reference_price: int, bought: int, sold: int
+) -> None:
     story = Story()
     story.sell(1, 5, 101)
     story.buy(2, 5, 101)
     story.phase("closed")
     story.apply(DefineInstrument(SYMBOL, phase="auction", reference_price=reference_price, band=5))
-    story.buy(3, 7)
-    story.sell(4, 5)
+    story.buy(3, bought)
+    story.sell(4, sold)
     story.lines.clear()
     story.phase("continuous")
-    story.tells("""
+    number, left = (3, bought - sold) if bought > sold else (4, sold - bought)
+    cancelled = f"cancelled {number}: {left}, no_liquidity" if left else ""
+    story.tells(f"""
         trade 2: 3 buys 5 of 4 at 101 in the auction
-        uncrossed 5 at 101, surplus 2
-        cancelled 3: 2, no_liquidity
+        uncrossed 5 at 101, surplus {bought - sold}
+        {cancelled}
         phase continuous
     """)
 
