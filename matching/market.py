@@ -40,7 +40,7 @@ from matching.messages import (
     StopTriggered,
     TradeExecuted,
 )
-from matching.order import BOOK, CLOSING, MARKET, STOPS, Order, new_order
+from matching.order import BOOK, CLOSING, MARKET, STOPS, Order, OrderId, new_order
 from matching.views import (
     AuctionView,
     CounterView,
@@ -60,6 +60,14 @@ Level = tuple[int, int, int]
 
 ANY_PRICE: Final = 1 << 62
 """The key that a market order without protection may reach."""
+
+
+# What is met at every command: mypyc finds a constant of the module at once, but an imported class by its name.
+PLACE: Final = PlaceOrder
+CANCEL: Final = CancelOrder
+ACCEPTED: Final = OrderAccepted
+CANCELLED: Final = OrderCancelled
+TRADED: Final = TradeExecuted
 
 
 class Market:
@@ -90,8 +98,8 @@ class Market:
         Placing and cancelling cost O(1), O(log levels) where a price level begins or ends, and O(1) a fill.
         """
         # Most commands by far place a plain limit order or cancel one. Both are spelled out here, to spare their calls.
-        if type(command) is CancelOrder:
-            order_id = command.order_id
+        if type(command) is CANCEL:
+            order_id: OrderId = command.order_id
             order = self._orders.get(order_id)
             if order is None or order.participant_id != command.participant_id:
                 return [CancelRejected(order_id, "unknown_order")]
@@ -100,7 +108,7 @@ class Market:
             assert queue is not None
             if order.hidden or order.terms.expires_ns is not None or self._owned is not None:
                 self._withdraw(order)
-                return [OrderCancelled(order_id, remaining, "requested")]
+                return [CANCELLED(order_id, remaining, "requested")]
             previous = order.previous
             following = order.next
             if previous is None:
@@ -116,8 +124,8 @@ class Market:
             if queue.head is None and queue.ladder is not None:
                 queue.ladder.drop(queue)
             del self._orders[order_id]
-            return [OrderCancelled(order_id, remaining, "requested")]
-        if type(command) is PlaceOrder:
+            return [CANCELLED(order_id, remaining, "requested")]
+        if type(command) is PLACE:
             order_id = command.order_id
             quantity = command.quantity
             instrument = self._instruments.get(command.symbol)
@@ -178,7 +186,7 @@ class Market:
             self._orders[order_id] = order
             if self._owned is not None:
                 self._own(order)
-            return [OrderAccepted(order_id, instrument.symbol)]
+            return [ACCEPTED(order_id, instrument.symbol)]
         if isinstance(command, AmendOrder):
             return self._amend(command)
         if isinstance(command, MassCancel):
@@ -274,9 +282,9 @@ class Market:
         ):
             return self._place(command)
         self._stamp = stamp = self._stamp + 1
-        order_id = command.order_id
+        order_id: OrderId = command.order_id
         remaining = command.quantity
-        events: list[Event] = [OrderAccepted(order_id, instrument.symbol)]
+        events: list[Event] = [ACCEPTED(order_id, instrument.symbol)]
         if buy:
             opposite = instrument.asks
             reach = price
@@ -536,7 +544,7 @@ class Market:
         instrument: Instrument,
         opposite: Ladder,
         reach: int,
-        order_id: int,
+        order_id: OrderId,
         participant_id: int,
         remaining: int,
         events: list[Event],
@@ -564,9 +572,9 @@ class Market:
                 if not whole:
                     fill = remaining
                 if buy:
-                    events.append(TradeExecuted(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
+                    events.append(TRADED(trade_id, symbol, price, fill, order_id, resting.order_id, "buy"))
                 else:
-                    events.append(TradeExecuted(trade_id, symbol, price, fill, resting.order_id, order_id, "sell"))
+                    events.append(TRADED(trade_id, symbol, price, fill, resting.order_id, order_id, "sell"))
                 traded += fill
                 remaining -= fill
                 if not whole:
@@ -1059,4 +1067,5 @@ def _first(numbered: tuple[int, Order | Offer]) -> int:
 
 
 def _by_id(order: Order) -> int:
-    return order.order_id
+    order_id: int = order.order_id
+    return order_id

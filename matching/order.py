@@ -1,7 +1,7 @@
 """A live order, and the queue in which it waits its turn."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from matching.messages import PlaceOrder
 
@@ -17,6 +17,10 @@ MARKET: Final = 2
 """Market orders of a side that wait for an uncross."""
 CLOSING: Final = 3
 """Orders for the uncross into `closed`, both sides."""
+
+OrderId: TypeAlias = Any
+"""An integer that is only handed on, to indices and events. Of an `int` mypyc keeps the value alone, so that handing it
+on would make a new object each time."""
 
 
 class Order:
@@ -49,7 +53,7 @@ class Order:
         "terms",
     )
 
-    order_id: int
+    order_id: OrderId
     participant_id: int
     buy: bool
     price: int | None
