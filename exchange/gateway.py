@@ -17,6 +17,7 @@ from exchange.projector import cursor
 from exchange.protocol import Command
 from exchange.publication import Publication
 from exchange.sequencer import Sequencer
+from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
 from settlement.symbols import parse_symbol
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
@@ -159,6 +160,28 @@ class VenueGateway:
             bids=market.levels(symbol, "buy", depth) if shown else [],
             asks=market.levels(symbol, "sell", depth) if shown else [],
         )
+
+    def listings(self, symbol: str | None) -> Sequence[ListingView]:
+        market = self._engine.market
+        found = [each for named in self._symbols(symbol) for each in market.listings(named)]
+        return sorted(found, key=lambda each: each.listing_id)
+
+    def counters(self, listing_id: int) -> Sequence[CounterView]:
+        return self._engine.market.counters(listing_id)
+
+    def auctions(self, symbol: str | None) -> Sequence[AuctionView]:
+        market = self._engine.market
+        found = [each for named in self._symbols(symbol) for each in market.auctions(named)]
+        return sorted(found, key=lambda each: each.auction_id)
+
+    def reports(self, participant_id: int) -> Sequence[ReportView]:
+        return self._engine.market.reports_of(participant_id)
+
+    def report(self, report_id: int) -> ReportView | None:
+        return self._engine.market.report(report_id)
+
+    def _symbols(self, symbol: str | None) -> Sequence[str]:
+        return self._engine.market.symbols() if symbol is None else [symbol]
 
     def live_order(self, order_id: int) -> ExecutionReport | None:
         return self._engine.live_order(order_id)

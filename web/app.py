@@ -16,6 +16,7 @@ from web import (
     growers,
     health,
     market,
+    offers,
     operators,
     receipts,
     trading,
@@ -94,6 +95,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
         route_handlers=[
             *accounts.PRIVATE,
             *trading.PRIVATE,
+            *offers.PRIVATE,
             *growers.PRIVATE,
             *receipts.PRIVATE,
             *warehouse.PRIVATE,

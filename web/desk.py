@@ -9,19 +9,35 @@ from typing import Annotated
 from msgspec import Meta
 
 from matching.messages import (
+    AcceptanceRejected,
+    AcceptCounter,
     AmendOrder,
     AmendRejected,
     CancelOrder,
     CancelRejected,
     CommandRejected,
+    DeclineReport,
     Kind,
     MassCancel,
     SelfTrade,
     Side,
     TimeInForce,
+    WithdrawalRejected,
+    WithdrawAuction,
+    WithdrawCounter,
+    WithdrawListing,
+    WithdrawReport,
 )
 from settlement import queries
-from settlement.messages import EnterOrder, ExecutionReport, OrderRepeated, OrderStatus, RequestRefused, Via
+from settlement.messages import (
+    EnterOffer,
+    EnterOrder,
+    ExecutionReport,
+    OrderRepeated,
+    OrderStatus,
+    RequestRefused,
+    Via,
+)
 from web.bodies import Answer, Body, Integer, PositiveInteger, ShortText, TimeNs
 from web.errors import NotFound, Problem, Refused
 from web.metrics import Metrics
@@ -29,6 +45,8 @@ from web.ports import Gateway, Outcome, ViewBehind
 from web.views import is_id, live, past
 
 MAXIMUM_LOTS = 100
+
+Withdrawal = WithdrawListing | WithdrawCounter | WithdrawAuction | WithdrawReport | DeclineReport
 
 
 class NewOrder(Body, frozen=True):
@@ -122,7 +140,7 @@ class Desk:
 
         Raises `Problem` `client_order_id_reused` where the name stands for another order.
         """
-        outcome = await self._gateway.submit(
+        return await self.enter(
             EnterOrder(
                 participant_id=participant_id,
                 client_order_id=new.client_order_id,
@@ -141,6 +159,13 @@ class Desk:
                 lots=None if new.lots is None else tuple(new.lots),
             )
         )
+
+    async def enter(self, command: EnterOrder | EnterOffer) -> tuple[int, Order]:
+        """201 or 200, and the order or whatever else the command enters, as `place` says.
+
+        Raises also `Refused` where the command names what is not there.
+        """
+        outcome = await self._gateway.submit(command)
         for event in reversed(outcome.events):
             kind = type(event)
             if kind is ExecutionReport:
@@ -191,6 +216,28 @@ class Desk:
             detail = f"the order has ended: {ended.status}" if ended.status not in queries.LIVE_ORDERS else ""
             raise NotFound("unknown_order", detail)
         raise Refused(answer.reason, status=409)
+
+    async def accept(self, participant_id: int, counter_id: int) -> Order:
+        """The listing that a counter-bid was accepted for. Raises `NotFound` `unknown_counter`, `Refused`."""
+        if not is_id(counter_id):
+            raise NotFound("unknown_counter")
+        outcome = await self._gateway.submit(AcceptCounter(counter_id=counter_id, participant_id=participant_id))
+        for event in reversed(outcome.events):
+            if isinstance(event, ExecutionReport):
+                return order_of(event)
+            if isinstance(event, AcceptanceRejected):
+                raise Refused(event.reason)
+        raise AssertionError("a counter-bid was accepted and nothing was said of it")
+
+    async def withdraw(self, command: Withdrawal, offer_id: int) -> Order:
+        """What was withdrawn or declined, as it ended. Raises `NotFound` `unknown_…`, `Refused` `has_bids`."""
+        outcome = await self._gateway.submit(command)
+        for event in reversed(outcome.events):
+            if isinstance(event, ExecutionReport) and event.order_id == offer_id:
+                return order_of(event)
+            if isinstance(event, WithdrawalRejected):
+                raise Refused(event.reason)
+        raise AssertionError("something was withdrawn and nothing was said of it")
 
     async def cancel_all(self, participant_id: int, symbol: str | None, side: Side | None) -> tuple[int, list[Order]]:
         """The sequence and the orders that were cancelled, ascending. Raises `Refused` with the market's reason."""

@@ -75,6 +75,7 @@ def description(settings: WebSettings) -> OpenAPIConfig:
         tags=[
             Tag(name="sessions", description="Who is signed in."),
             Tag(name="market", description="What everyone may see."),
+            Tag(name="offers", description="Listings, one-way auctions, reported trades."),
             Tag(name="orders", description="Own orders and fills."),
             Tag(name="accounts", description="Own money and goods."),
             Tag(name="lots", description="Lots on their way to the warehouse."),

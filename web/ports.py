@@ -12,6 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from matching.messages import Phase
+from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
 
 T = TypeVar("T")
@@ -166,6 +167,24 @@ class Gateway(Protocol):
     def instrument(self, symbol: str) -> InstrumentView | None: ...
 
     def book(self, symbol: str, depth: int | None) -> BookView | None: ...
+
+    def listings(self, symbol: str | None) -> Sequence[ListingView]:
+        """Live listings, of all instruments where none is named, ascending `listing_id`."""
+        ...
+
+    def counters(self, listing_id: int) -> Sequence[CounterView]:
+        """The live counter-bids of a listing, ascending `counter_id`."""
+        ...
+
+    def auctions(self, symbol: str | None) -> Sequence[AuctionView]:
+        """Live one-way auctions, ascending `auction_id`."""
+        ...
+
+    def reports(self, participant_id: int) -> Sequence[ReportView]:
+        """The live reports that he made or is to confirm, ascending `report_id`."""
+        ...
+
+    def report(self, report_id: int) -> ReportView | None: ...
 
     def live_order(self, order_id: int) -> ExecutionReport | None:
         """A resting or waiting order, as last reported."""

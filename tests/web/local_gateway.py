@@ -16,6 +16,7 @@ from exchange.engine import Engine
 from exchange.gateway import VenueGateway
 from exchange.protocol import Entry
 from exchange.publication import Publication
+from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
 from settlement.venue import DEFAULT_VENUE
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
@@ -141,6 +142,21 @@ class LocalGateway:
 
     def book(self, symbol: str, depth: int | None) -> BookView | None:
         return self._roof().book(symbol, depth)
+
+    def listings(self, symbol: str | None) -> Sequence[ListingView]:
+        return self._roof().listings(symbol)
+
+    def counters(self, listing_id: int) -> Sequence[CounterView]:
+        return self._roof().counters(listing_id)
+
+    def auctions(self, symbol: str | None) -> Sequence[AuctionView]:
+        return self._roof().auctions(symbol)
+
+    def reports(self, participant_id: int) -> Sequence[ReportView]:
+        return self._roof().reports(participant_id)
+
+    def report(self, report_id: int) -> ReportView | None:
+        return self._roof().report(report_id)
 
     def _roof(self) -> VenueGateway:
         nothing: Any = None

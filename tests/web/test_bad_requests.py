@@ -28,14 +28,23 @@ WRITES = [
     ("POST", "operator/deposits"),
     ("POST", "operator/phases"),
     ("POST", "operator/clock"),
+    ("POST", "operator/busts"),
+    ("POST", "operator/adjustments"),
+    ("POST", "listings"),
+    ("POST", "listings/1/takes"),
+    ("POST", "listings/1/counters"),
+    ("POST", "auctions"),
+    ("POST", "auctions/1/bids"),
+    ("POST", "reports"),
+    ("POST", "reports/1/confirmation"),
 ]
 """Everything that takes a body; with a slash at the end orders go Litestar's way."""
 
-WHO = {"orders": "trader", "lots": "grower", "operator": "operator", "sessions": "trader"}
+WHO = {"lots": "grower", "operator": "operator"}
 
 
 def sender(path: str) -> str:
-    return "warehouse" if path.startswith("lots/") else WHO[path.split("/")[0]]
+    return "warehouse" if path.startswith("lots/") else WHO.get(path.split("/")[0], "trader")
 
 
 NO_BODIES: list[tuple[bytes, str | None]] = [
