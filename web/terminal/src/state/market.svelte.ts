@@ -2,6 +2,7 @@ import { Book, type Level } from '../lib/book.ts';
 import { mergeCandles, type Candle, type Interval } from '../lib/candles.ts';
 import type { DataMessage } from '../lib/feed.ts';
 import { Repaint } from '../lib/repaint.ts';
+import { mergeTrades } from '../lib/trades.ts';
 import type { Instrument, List, Phase, Ticker, Trade } from '../lib/types.ts';
 import { app, codeOf } from './app.svelte.ts';
 
@@ -105,9 +106,7 @@ class Market {
       return true;
     });
     const stopTrades = app.feed.subscribe('trades', [symbol], {}, (message) => {
-      const news = (message.trades as Trade[]).toReversed();
-      trades = message.kind === 'snapshot' ? news : [...news, ...trades];
-      trades = trades.slice(0, KEPT_TRADES);
+      trades = mergeTrades(message.kind === 'snapshot' ? [] : trades, message.trades as Trade[], KEPT_TRADES);
       this.#repaint.ask('trades', () => (this.trades = trades));
     });
     return () => {
