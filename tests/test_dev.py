@@ -145,6 +145,7 @@ def test_two_at_once_do_the_work_once(dev: ModuleType, kitchen: Kitchen) -> None
         (["dmeo"], 2, "", "there is no command 'dmeo'"),
         (["check", "everything"], 2, "", "check takes no arguments"),
         (["bench", "nonsense"], 2, "", "the benchmarks are:"),
+        (["compile", "bench"], 2, "", "compile takes --clean, or demo, exchange or test"),
     ],
 )
 def test_usage(arguments: list[str], status: int, out: str, err: str) -> None:
@@ -156,6 +157,14 @@ def test_usage(arguments: list[str], status: int, out: str, err: str) -> None:
 
 def test_usage_names_every_command(dev: ModuleType) -> None:
     assert {line.split()[0] for line in dev.USAGE.splitlines() if line.startswith("  ")} == set(dev.COMMANDS)
+
+
+def test_without_a_compiler_compile_says_so_in_a_line(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert dev.main(["compile"]) == 2
+    assert re.fullmatch(r"\./dev: compile needs a C compiler \(\S+\); .*\n", capsys.readouterr().err)
 
 
 def test_a_lock_is_read_entry_by_entry(dev: ModuleType) -> None:
