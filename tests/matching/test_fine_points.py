@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from matching import Market
-from matching.messages import AdvanceTime, Command, DefineInstrument, PlaceOrder
+from matching.messages import AdvanceTime, CancelOrder, Command, DefineInstrument, PlaceOrder
 from tests.matching.story import SYMBOL, Story
 from tests.strategies import SYMBOLS, from_seed
 
@@ -412,3 +413,56 @@ def test_a_line_of_a_mebibyte_is_read_and_a_longer_one_is_not(length: int, good:
     assert done.returncode == (0 if good else 1)
     assert (b'"instrument_defined"' in done.stdout) == good
     assert (b"longer than 1048576 bytes" in done.stdout) != good
+
+
+# Many levels
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+@pytest.mark.parametrize("nearest_first", [True, False])
+def test_levels_that_empty_from_either_end_are_forgotten_and_may_come_back(side: Any, nearest_first: bool) -> None:
+    """150 prices, and nobody at them any more, one after the other: what stays behind is never more than what lives."""
+    story = Story()
+    away = -1 if side == "buy" else 1
+    prices = [1000 + away * number for number in range(150)]
+    place = story.buy if side == "buy" else story.sell
+    for number, price in enumerate(prices):
+        place(number, 5, price)
+    ladder = story.market._instruments[SYMBOL].ladder(side == "buy")
+    going = list(range(150)) if nearest_first else list(reversed(range(150)))
+    for gone, number in enumerate(going, 1):
+        story.cancel(number)
+        left = sorted(going[gone:])
+        assert [price for price, _, _ in story.market.levels(SYMBOL, side)] == [prices[number] for number in left]
+        assert len(ladder.levels) <= max(2 * len(left), len(left) + 64)
+    place(7, 5, prices[149])
+    place(8, 5, prices[75])
+    assert story.market.levels(SYMBOL, side) == [(prices[75], 5, 1), (prices[149], 5, 1)]
+    assert story.market.best(SYMBOL, side) == (prices[75], 5, 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_wide_book_keeps_its_order_while_levels_come_and_go(seed: int) -> None:
+    """The draw is over 200 prices a side; a plain sorted list of what lives says what the book must show."""
+    random = Random(seed)
+    market = Market()
+    market.apply(DefineInstrument(SYMBOL))
+    live: dict[int, int] = {}
+    for number in range(1, 1500):
+        price = random.choice([random.randrange(1, 201), random.randrange(301, 501)])
+        if random.random() < (0.75 if number % 500 < 250 else 0.25):
+            market.apply(PlaceOrder(number, number, SYMBOL, "buy" if price < 300 else "sell", 5, price=price))
+            live[number] = price
+        elif live:
+            gone = random.choice(list(live))
+            market.apply(CancelOrder(gone, gone))
+            del live[gone]
+        if number % 10 == 0:
+            market.audit()
+            bids = sorted({price for price in live.values() if price < 300}, reverse=True)
+            asks = sorted({price for price in live.values() if price > 300})
+            assert [level[0] for level in market.levels(SYMBOL, "buy")] == bids
+            assert [level[0] for level in market.levels(SYMBOL, "sell")] == asks
+            assert [level[0] for level in market.levels(SYMBOL, "sell", 7)] == asks[:7]
+            best = market.best(SYMBOL, "buy")
+            assert (best and best[0]) == (bids[0] if bids else None)
