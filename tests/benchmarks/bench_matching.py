@@ -3,13 +3,21 @@
 Tape 1: one instrument; 50 % passive limit orders at a geometric distance (p = 0.12) from the opposite touch, quantity
 1-100; 40 % cancels of a random live order; 10 % limit orders ten ticks through the touch, quantity exponential with
 mean 50, the rest resting; live orders held near 3,000. Tape 2: the same over 64 instruments with Zipf weights, about
-29,000 live. Commands are built before the clock starts, and both engines are given exactly the same ones.
+29,000 live. Commands are built before the clock starts, and all engines are given exactly the same ones.
 
-    python tests/benchmarks/bench_matching.py [--commands N] [--rounds N]
+Each measurement is a process of its own, and the engines take turns, so that what else the machine does meets them
+alike: ratios are medians of pairs of one round. The floor is measured as it is, and as `./dev compile` built it if it
+has. Further tables tell how the cost grows with the book and with the number of instruments, and the console's rate.
+
+    python tests/benchmarks/bench_matching.py [--quick] [--commands N] [--rounds N] [--sizes N …]
 """
 
 import argparse
 import gc
+import json
+import os
+import pickle
+import subprocess
 import sys
 import tracemalloc
 from bisect import insort
@@ -18,16 +26,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import median
-from time import perf_counter_ns, process_time
+from tempfile import TemporaryDirectory
+from time import perf_counter, perf_counter_ns, process_time
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # Behind PYTHONPATH, by which the compiled floor is found.
 
+import msgspec
 from lightmatchingengine.lightmatchingengine import LightMatchingEngine, Side
 
 from matching import Market
 from matching.messages import CancelOrder, Command, DefineInstrument, PlaceOrder, TradeExecuted
 
+ROOT = Path(__file__).resolve().parents[2]
+COMPILED = ROOT / ".cache" / "compiled"
 SEED = 20261124
 PASSIVE, AGGRESSIVE = 1, 2
 
@@ -159,19 +171,19 @@ def opened(tape: Tape) -> Market:
     return market
 
 
-def time_ours(tape: Tape) -> float:
-    market = opened(tape)
-    apply = market.apply
+def race(tape: Tape) -> dict[str, float]:
+    """Processor and wall seconds of the floor for the whole tape."""
+    apply = opened(tape).apply
     commands = commands_of(tape)
     gc.collect()
-    begun = process_time()
+    wall, processor = perf_counter(), process_time()
     for command in commands:
         apply(command)
-    return process_time() - begun
+    return {"processor": process_time() - processor, "wall": perf_counter() - wall}
 
 
-def time_theirs(tape: Tape) -> float:
-    """The peer gives ids of its own, counting from 1 as the tape's do."""
+def race_of_peer(tape: Tape) -> dict[str, float]:
+    """The same of lightmatchingengine, which gives ids of its own, counting from 1 as the tape's do."""
     engine = LightMatchingEngine()
     add, cancel = engine.add_order, engine.cancel_order
     steps = [
@@ -179,13 +191,13 @@ def time_theirs(tape: Tape) -> float:
         for step in tape.steps
     ]
     gc.collect()
-    begun = process_time()
+    wall, processor = perf_counter(), process_time()
     for step in steps:
         if len(step) == 4:
             add(*step)
         else:
             cancel(*step)
-    return process_time() - begun
+    return {"processor": process_time() - processor, "wall": perf_counter() - wall}
 
 
 def agree(tape: Tape) -> None:
@@ -208,21 +220,23 @@ def agree(tape: Tape) -> None:
         assert ours == theirs, (command, ours, theirs)
 
 
-def latencies(tape: Tape) -> tuple[int, int]:
-    """(median, 99th percentile) nanoseconds of one `apply`, the clock's own cost included."""
-    market = opened(tape)
-    apply = market.apply
+def latencies(tape: Tape) -> dict[str, float]:
+    """Median and 99th percentile, in nanoseconds, of one `apply`, the clock's own cost included."""
+    apply = opened(tape).apply
     taken = []
     for command in commands_of(tape):
         begun = perf_counter_ns()
         apply(command)
         taken.append(perf_counter_ns() - begun)
     taken.sort()
-    return taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+    return {"median": taken[len(taken) // 2], "p99": taken[len(taken) * 99 // 100]}
 
 
-def filled(orders: int) -> tuple[Market, int]:
-    """A market with that many resting orders on orders / 10 levels, and the bytes that each takes."""
+def growth(orders: int) -> dict[str, float]:
+    """What a book with that many resting orders takes, ten a level: bytes an order, nanoseconds a command.
+
+    The commands add and cancel at random levels, half of them new ones, and trade at the touch.
+    """
     random = Random(SEED)
     half = max(1, orders // 20)
     market = Market()
@@ -234,13 +248,7 @@ def filled(orders: int) -> tuple[Market, int]:
         market.apply(PlaceOrder(number, 1 if buy else 2, "X", "buy" if buy else "sell", 50, price=price))
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    return market, size // orders
-
-
-def cost_in(market: Market, orders: int) -> float:
-    """Nanoseconds of a command when the book holds that many: add, then cancel, at random levels; and a trade."""
-    random = Random(SEED)
-    half = max(1, orders // 20)
+    levels = len(market.levels("X", "buy")) + len(market.levels("X", "sell"))
     commands: list[Command] = []
     number = orders
     for _ in range(20_000):
@@ -249,6 +257,57 @@ def cost_in(market: Market, orders: int) -> float:
         commands.append(CancelOrder(number, 1))
         commands.append(PlaceOrder(number + 1, 2, "X", "sell", 50, price=2_000_000))
         commands.append(PlaceOrder(number + 2, 1, "X", "buy", 50, price=2_000_000))
+    return {"levels": levels, "bytes": size // orders, "ns": nanoseconds(market, commands)}
+
+
+def spread(instruments: int) -> dict[str, float]:
+    """Nanoseconds of a command where 100,000 orders rest on that many instruments, at five prices of each side.
+
+    Orders are added at those prices and cancelled, and others trade between them: four commands to an instrument chosen
+    at random, and (`turns`) 800, which leave the processor's caches time to learn an instrument.
+    """
+    random = Random(SEED)
+    market = Market()
+    symbols = [f"X{number}" for number in range(instruments)]
+    for symbol in symbols:
+        market.apply(DefineInstrument(symbol))
+    number = 0
+    commands: list[Command] = []
+    for pair in range(50_000):
+        for buy in (True, False):
+            number += 1
+            distance = 1 + pair // instruments % 5
+            price = 10_000 - distance if buy else 10_000 + distance
+            symbol = symbols[pair % instruments]
+            commands.append(PlaceOrder(number, 1 if buy else 2, symbol, "buy" if buy else "sell", 50, price=price))
+    nanoseconds(market, commands)
+    costs = []
+    for run in (1, 200):
+        commands = []
+        for turn in range(50_000):
+            number += 3
+            if turn % run == 0:
+                symbol = random.choice(symbols)
+            commands.append(PlaceOrder(number, 1, symbol, "buy", 50, price=10_000 - 1 - random.randrange(5)))
+            commands.append(CancelOrder(number, 1))
+            commands.append(PlaceOrder(number + 1, 2, symbol, "sell", 50, price=10_000))
+            commands.append(PlaceOrder(number + 2, 1, symbol, "buy", 50, price=10_000))
+        costs.append(nanoseconds(market, commands))
+    return {"ns": costs[0], "turns": costs[1]}
+
+
+def console(file: Path) -> dict[str, float]:
+    """`python -m matching FILE`: wall seconds and peak kilobytes."""
+    begun = perf_counter()
+    child = subprocess.Popen([sys.executable, "-P", "-m", "matching", str(file)], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = status
+    assert status == 0
+    return {"wall": perf_counter() - begun, "peak_kb": used.ru_maxrss}
+
+
+def nanoseconds(market: Market, commands: Sequence[Command]) -> float:
+    """Processor time of a command of these."""
     apply = market.apply
     gc.collect()
     begun = process_time()
@@ -257,40 +316,140 @@ def cost_in(market: Market, orders: int) -> float:
     return (process_time() - begun) / len(commands) * 1e9
 
 
-def race(tape: Tape, rounds: int) -> tuple[float, float]:
-    """(ours, theirs) in thousand commands a second of processor time: medians of rounds run in turn."""
-    ours: list[float] = []
-    theirs: list[float] = []
-    for _ in range(rounds):
-        ours.append(len(tape.steps) / time_ours(tape) / 1e3)
-        theirs.append(len(tape.steps) / time_theirs(tape) / 1e3)
-    return median(ours), median(theirs)
+# One measurement a process
+
+OF_A_TAPE = {"race": race, "race_of_peer": race_of_peer, "latencies": latencies}
+OF_A_NUMBER = {"growth": growth, "spread": spread}
+
+
+def floors() -> dict[str, str]:
+    """How the floor can be run here: its name and the PYTHONPATH that finds it so."""
+    found = {"interpreted": str(ROOT)}
+    sources = {path.name: path.read_bytes() for path in (ROOT / "matching").glob("*.py")}
+    copies = {path.name: path.read_bytes() for path in (COMPILED / "matching").glob("*.py")}
+    if not copies:
+        print("compiled: not built; ./dev compile builds it\n")
+    elif copies != sources:
+        print("compiled: built from other sources; ./dev compile builds it anew\n")
+    else:
+        found["compiled"] = os.pathsep.join([str(COMPILED), str(ROOT)])
+    return found
+
+
+def measure(path: str, name: str, argument: Path | int) -> dict[str, float]:
+    """Run a measurement with the floor that `path` finds, on the tape of a file or with a number."""
+    done = subprocess.run(
+        [sys.executable, "-P", __file__, "--measure", name, str(argument)],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def measured(name: str, argument: str) -> None:
+    """The other end of `measure`."""
+    if name in OF_A_NUMBER:
+        result = OF_A_NUMBER[name](int(argument))
+    elif name in OF_A_TAPE:
+        result = OF_A_TAPE[name](read(Path(argument)))
+    else:
+        result = console(Path(argument))
+    print(json.dumps(result))
+
+
+def read(path: Path) -> Tape:
+    return Tape(**pickle.loads(path.read_bytes()))
+
+
+# Tables
+
+
+def race_table(tapes: dict[str, Path], rounds: int, found: dict[str, str]) -> None:
+    peer = "lightmatchingengine"
+    print(f"{'thousand commands a second':<34}{'processor':>10}{'wall':>8}{'ratio':>8}{'median ns':>11}{'p99 ns':>9}")
+    for name, path in tapes.items():
+        tape = read(path)
+        agree(Tape(name, tape.symbols, tape.steps[:50_000], tape.live))
+        count = len(tape.steps)
+        print(f"{name}, {tape.live:,} live", flush=True)
+        seconds: dict[str, list[dict[str, float]]] = {engine: [] for engine in (peer, *found)}
+        for _ in range(rounds):
+            seconds[peer].append(measure(found["interpreted"], "race_of_peer", path))
+            for floor, where in found.items():
+                seconds[floor].append(measure(where, "race", path))
+        for engine, runs in seconds.items():
+            processor, wall = (median(count / run[clock] / 1e3 for run in runs) for clock in ("processor", "wall"))
+            ratio = median(
+                theirs["processor"] / ours["processor"] for theirs, ours in zip(seconds[peer], runs, strict=True)
+            )
+            line = f"    {engine:<30}{processor:>10,.0f}{wall:>8,.0f}{ratio:>8.2f}"
+            if engine != peer:
+                latency = measure(found[engine], "latencies", path)
+                line += f"{latency['median']:>11,.0f}{latency['p99']:>9,.0f}"
+            print(line, flush=True)
+
+
+def growth_table(sizes: Sequence[int], found: dict[str, str]) -> None:
+    names = "".join(f"{floor:>14}" for floor in found)
+    print(f"\n{'resting orders':>14}{'levels':>10}{'bytes/order':>13}   ns/command:{names}")
+    for size in sizes:
+        results = [measure(path, "growth", size) for path in found.values()]
+        costs = "".join(f"{result['ns']:>14,.0f}" for result in results)
+        print(f"{size:>14,}{results[0]['levels']:>10,}{results[0]['bytes']:>13,}{'':>14}{costs}", flush=True)
+    print(f"\n{'instruments':>14}{'commands in a row':>23}   ns/command:{names}")
+    for instruments in (1, 100, 10_000):
+        runs = [measure(path, "spread", instruments) for path in found.values()]
+        for row, key in (("4", "ns"), ("800", "turns")):
+            costs = "".join(f"{run[key]:>14,.0f}" for run in runs)
+            print(f"{instruments:>14,}{row:>23}{'':>14}{costs}", flush=True)
+
+
+def console_table(tape: Tape, folder: Path, found: dict[str, str]) -> None:
+    """The console's rate, its output thrown away, and its memory after a short tape and after the long one."""
+    names = "".join(f"{floor:>14}" for floor in found)
+    print(f"\n{'console, lines':>14}{'':>20}lines/s, MB:{names}")
+    commands: list[Command] = [*(DefineInstrument(symbol) for symbol in tape.symbols), *commands_of(tape)]
+    for length in (len(commands) // 10, len(commands)):
+        file = folder / f"{length}.ndjson"
+        file.write_bytes(msgspec.json.Encoder().encode_lines(commands[:length]))
+        costs = ""
+        for path in found.values():
+            result = measure(path, "console", file)
+            both = f"{length / result['wall']:,.0f}, {result['peak_kb'] / 1024:.0f}"
+            costs += f"{both:>14}"
+        print(f"{length:>14,}{'':>37}{costs}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The matching floor beside lightmatchingengine.")
-    parser.add_argument("--commands", type=int, default=1_000_000, help="length of each tape (default: 1,000,000)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement; the median counts")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the commands, one round, smaller books")
+    parser.add_argument("--commands", type=int, help="length of each tape (default: 1,000,000)")
+    parser.add_argument("--rounds", type=int, help="rounds of each race; the median counts (default: 3)")
+    parser.add_argument("--sizes", type=int, nargs="*", help="resting orders of the table of growth")
+    parser.add_argument("--measure", nargs=2, metavar=("NAME", "ARGUMENT"), help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
-
-    print(f"{'tape':<28}{'live':>8}{'ours k/s':>12}{'peer k/s':>12}{'ratio':>8}{'median ns':>11}{'p99 ns':>9}")
-    for name, symbols, live in (("1: one instrument", 1, 3_000), ("2: 64 instruments, Zipf", 64, 29_000)):
-        tape = write(name, chosen.commands, symbols, live)
-        agree(Tape(name, tape.symbols, tape.steps[:50_000], tape.live))
-        ours, theirs = race(tape, chosen.rounds)
-        middle, tail = latencies(tape)
-        print(
-            f"{name:<28}{tape.live:>8,}{ours:>12,.0f}{theirs:>12,.0f}{ours / theirs:>8.2f}{middle:>11,}{tail:>9,}",
-            flush=True,
-        )
-
-    print(f"\n{'resting orders':>14}{'levels':>10}{'bytes/order':>13}{'ns/command':>12}")
-    for size in chosen.sizes:
-        market, each = filled(size)
-        levels = len(market.levels("X", "buy")) + len(market.levels("X", "sell"))
-        print(f"{size:>14,}{levels:>10,}{each:>13,}{cost_in(market, size):>12,.0f}", flush=True)
-    print("\ncontext, elsewhere: liquibook (C++) 2,900-3,210 k/s, Node peers 110-176 k/s on the same kind of tape")
+    if chosen.measure:
+        measured(*chosen.measure)
+        return 0
+    commands = chosen.commands or (100_000 if chosen.quick else 1_000_000)
+    rounds = chosen.rounds or (1 if chosen.quick else 3)
+    sizes = chosen.sizes
+    if sizes is None:
+        sizes = [1_000, 10_000, 100_000] if chosen.quick else [1_000, 10_000, 100_000, 1_000_000]
+    found = floors()
+    with TemporaryDirectory() as folder:
+        tapes: dict[str, Path] = {}
+        for number, (name, symbols, live) in enumerate(
+            (("tape 1: one instrument", 1, 3_000), ("tape 2: 64 instruments, Zipf", 64, 29_000))
+        ):
+            tapes[name] = Path(folder) / f"{number}.tape"
+            tapes[name].write_bytes(pickle.dumps(vars(write(name, commands, symbols, live))))
+        race_table(tapes, rounds, found)
+        print("    elsewhere, the same kind of tape: liquibook (C++) 2,900-3,210; Node peers 110-176")
+        growth_table(sizes, found)
+        console_table(read(next(iter(tapes.values()))), Path(folder), found)
     return 0
 
 
