@@ -25,19 +25,7 @@ Command = (
     | matching.WithdrawAuction
     | matching.WithdrawReport
     | matching.DeclineReport
-    | settlement.ConfigureVenue
-    | settlement.RegisterParticipant
-    | settlement.Deposit
-    | settlement.AnnounceLot
-    | settlement.WeighLot
-    | settlement.InspectLot
-    | settlement.IssueReceipt
-    | settlement.OrderDelivery
-    | settlement.LoadOut
-    | settlement.EnterOrder
-    | settlement.EnterOffer
-    | settlement.BustTrade
-    | settlement.AdjustCash
+    | settlement.SettlementCommand
 )
 Event = (
     matching.InstrumentDefined
@@ -72,20 +60,7 @@ Event = (
     | matching.ReportRejected
     | matching.ConfirmRejected
     | matching.ReportClosed
-    | settlement.RequestRefused
-    | settlement.VenueConfigured
-    | settlement.ParticipantRegistered
-    | settlement.CashDeposited
-    | settlement.LotChanged
-    | settlement.ReceiptChanged
-    | settlement.LedgerPosted
-    | settlement.BalanceChanged
-    | settlement.LotsDelivered
-    | settlement.TradeSettled
-    | settlement.ExecutionReport
-    | settlement.OrderRepeated
-    | settlement.TradeBusted
-    | settlement.CashAdjusted
+    | settlement.SettlementEvent
 )
 
 MAXIMUM_BATCH = 4096

@@ -1,0 +1,175 @@
+"""Commands and events of the venue beyond matching: people, money, lots, receipts, orders with their reservations.
+
+Commands are imperative, events past tense; all are frozen Structs tagged by `type`. Money is integer fen (`_fen`),
+goods are integer grams (`_g`) except an order's `quantity`, which is kilograms, time is nanoseconds since 1970 UTC
+(`_ns`), civil dates are ISO text (`2026-11-23`). Every field that is journaled keeps its name and meaning for ever;
+new ones come with defaults.
+
+Each subject has a module of its own; what is said in many rooms is also had from here.
+"""
+
+from settlement.messages.common import (
+    CASH,
+    MAXIMUM_INTEGER,
+    MAXIMUM_MONEY_FEN,
+    MAXIMUM_TEXT,
+    CivilDate,
+    Message,
+    Natural,
+    PositiveInteger,
+    RequestRefused,
+    Text,
+)
+from settlement.messages.ledger import (
+    AdjustCash,
+    BalanceChanged,
+    CashAdjusted,
+    CashDeposited,
+    Deposit,
+    LedgerPosted,
+    Transfer,
+)
+from settlement.messages.lots import (
+    AnnounceLot,
+    InspectLot,
+    Lot,
+    LotChanged,
+    LotStatus,
+    WeighLot,
+)
+from settlement.messages.orders import (
+    MAXIMUM_LOTS_PER_ORDER,
+    BustTrade,
+    ClientOrderId,
+    EnterAuction,
+    EnterBid,
+    EnterConfirmation,
+    EnterCounter,
+    EnterListing,
+    EnterOffer,
+    EnterOrder,
+    EnterReport,
+    EnterTake,
+    ExecutionReport,
+    LotsDelivered,
+    OrderRepeated,
+    OrderStatus,
+    TradeBusted,
+    TradeSettled,
+    Via,
+)
+from settlement.messages.receipts import (
+    IssueReceipt,
+    LoadOut,
+    OrderDelivery,
+    Receipt,
+    ReceiptCause,
+    ReceiptChanged,
+    ReceiptState,
+)
+from settlement.messages.venue import (
+    ConfigureVenue,
+    Grade,
+    ParticipantRegistered,
+    Profile,
+    RegisterParticipant,
+    Role,
+    Variety,
+    VenueConfigured,
+    Warehouse,
+)
+
+SettlementCommand = (
+    ConfigureVenue
+    | RegisterParticipant
+    | Deposit
+    | AnnounceLot
+    | WeighLot
+    | InspectLot
+    | IssueReceipt
+    | OrderDelivery
+    | LoadOut
+    | EnterOrder
+    | EnterOffer
+    | BustTrade
+    | AdjustCash
+)
+SettlementEvent = (
+    RequestRefused
+    | VenueConfigured
+    | ParticipantRegistered
+    | CashDeposited
+    | LotChanged
+    | ReceiptChanged
+    | LedgerPosted
+    | BalanceChanged
+    | LotsDelivered
+    | TradeSettled
+    | ExecutionReport
+    | OrderRepeated
+    | TradeBusted
+    | CashAdjusted
+)
+
+__all__ = [
+    "CASH",
+    "MAXIMUM_INTEGER",
+    "MAXIMUM_LOTS_PER_ORDER",
+    "MAXIMUM_MONEY_FEN",
+    "MAXIMUM_TEXT",
+    "AdjustCash",
+    "AnnounceLot",
+    "BalanceChanged",
+    "BustTrade",
+    "CashAdjusted",
+    "CashDeposited",
+    "CivilDate",
+    "ClientOrderId",
+    "ConfigureVenue",
+    "Deposit",
+    "EnterAuction",
+    "EnterBid",
+    "EnterConfirmation",
+    "EnterCounter",
+    "EnterListing",
+    "EnterOffer",
+    "EnterOrder",
+    "EnterReport",
+    "EnterTake",
+    "ExecutionReport",
+    "Grade",
+    "InspectLot",
+    "IssueReceipt",
+    "LedgerPosted",
+    "LoadOut",
+    "Lot",
+    "LotChanged",
+    "LotStatus",
+    "LotsDelivered",
+    "Message",
+    "Natural",
+    "OrderDelivery",
+    "OrderRepeated",
+    "OrderStatus",
+    "ParticipantRegistered",
+    "PositiveInteger",
+    "Profile",
+    "Receipt",
+    "ReceiptCause",
+    "ReceiptChanged",
+    "ReceiptState",
+    "RegisterParticipant",
+    "RequestRefused",
+    "Role",
+    "SettlementCommand",
+    "SettlementEvent",
+    "Text",
+    "TradeBusted",
+    "TradeSettled",
+    "Transfer",
+    "Variety",
+    "VenueConfigured",
+    "Via",
+    "Warehouse",
+    "WeighLot",
+]

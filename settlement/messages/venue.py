@@ -1,0 +1,65 @@
+"""What a venue is configured with, and who takes part in it."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from settlement.messages.common import MAXIMUM_INTEGER, Message, Text
+
+Role = Literal["trader", "grower", "warehouse", "analyst", "operator"]
+Grade = Literal["E", "1", "2"]
+Profile = Literal["open", "cn-spot"]
+
+
+class Variety(Message, frozen=True, kw_only=True):
+    """A banana variety and how long it stays green at 14 °C in air (DOMAIN: two to four weeks)."""
+
+    code: Annotated[str, Meta(pattern=r"^[A-Z]{2,4}$")]
+    name_zh: Text
+    name_en: Text
+    green_life_days: Annotated[int, Meta(ge=1, le=90)]
+
+
+class Warehouse(Message, frozen=True, kw_only=True):
+    """A cold store that may issue receipts."""
+
+    code: Annotated[str, Meta(pattern=r"^[A-Z]{2,3}\d{1,2}$")]
+    name_zh: Text
+    name_en: Text
+
+
+class ConfigureVenue(Message, frozen=True, kw_only=True, tag="configure_venue"):
+    """The venue's choices that decide money or goods; the first command of every journal, and again whenever they
+    change.
+    """
+
+    profile: Profile = "open"
+    fee_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)]
+    fee_minimum_fen: Annotated[int, Meta(ge=0, le=MAXIMUM_INTEGER)]
+    warehouses: tuple[Warehouse, ...]
+    varieties: tuple[Variety, ...]
+
+
+class RegisterParticipant(Message, frozen=True, kw_only=True, tag="register_participant"):
+    """A new participant; `obliged` sellers must name a compliance certificate on each lot (MARA Order 2025-4)."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    display_name: Text
+    roles: tuple[Role, ...]
+    obliged: bool = False
+
+
+class VenueConfigured(Message, frozen=True, kw_only=True, tag="venue_configured"):
+    profile: Profile
+    fee_rate_ppm: int
+    fee_minimum_fen: int
+    warehouses: tuple[Warehouse, ...]
+    varieties: tuple[Variety, ...]
+
+
+class ParticipantRegistered(Message, frozen=True, kw_only=True, tag="participant_registered"):
+    participant_id: int
+    name: str
+    display_name: str
+    roles: tuple[Role, ...]
+    obliged: bool = False
