@@ -4,6 +4,29 @@ from typing import Literal
 
 from settlement.messages.common import Message, PositiveInteger, Text
 
+PostingCause = Literal[
+    "deposit",
+    "trade",
+    "intake",
+    "load_out",
+    "bust",
+    "adjustment",
+    "statement",
+    "suspense",
+    "withdrawal",
+    "voucher",
+    "receipt_transfer",
+    "shrinkage",
+    "stock_take",
+    "loss",
+    "storage",
+    "contract",
+    "dispute",
+    "delivery",
+    "buy_in",
+]
+"""Why linked transfers were made; what their `reference_id` counts depends on it."""
+
 
 class Transfer(Message, frozen=True, kw_only=False):
     """One posting of the double-entry ledger: `amount` of `asset` leaves the debit account and reaches the credit
@@ -68,7 +91,7 @@ class LedgerPosted(Message, frozen=True, kw_only=False, tag="ledger_posted"):
     adjustments.
     """
 
-    cause: Literal["deposit", "trade", "intake", "load_out", "bust", "adjustment"]
+    cause: PostingCause
     reference_id: int
     transfers: tuple[Transfer, ...]
 

@@ -1,0 +1,152 @@
+"""The books that all offices of the venue share: money, goods, people, and the page that the command at hand fills.
+
+    command ──► its office ──► books: ledger, purses, receipts ──► events, balances touched
+                                 ▲
+                     the desk: what stands in the market on a receipt, trades that an office asks for
+
+An office (`settlement.office`) decides; the books keep: a purse never differs from its ledger account.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+from settlement.clearing import Purse
+from settlement.digest import Digest
+from settlement.ledger import Ledger, participant_account
+from settlement.messages import (
+    CASH,
+    BalanceChanged,
+    ConfigureVenue,
+    LedgerPosted,
+    ParticipantRegistered,
+    RequestRefused,
+    Role,
+    Transfer,
+)
+from settlement.messages.ledger import PostingCause
+from settlement.participants import Participants
+from settlement.receipts import LiveReceipt, Receipts, Stock
+from settlement.venue import DEFAULT_VENUE
+
+Account = Purse | str
+"""Whose money: a participant's, or the venue's own by name."""
+
+
+class Desk(Protocol):
+    """What offices ask of trading."""
+
+    def uncover(self, receipt: LiveReceipt, reason: str, kept_g: int = 0) -> None:
+        """Cancel whole orders that stand on a receipt, newest first, until at most `kept_g` of it is reserved."""
+
+    def open(self, symbol: str) -> None:
+        """There is something to sell: define the instrument, or open again what was closed for want of receipts."""
+
+    def close_exhausted(self, symbols: Iterable[str]) -> None:
+        """Where no receipt can be sold any more, cancel what rests and close till the next receipt."""
+
+    def execute(self, command: Any) -> None:
+        """Let a command of a participant's be part of the command at hand: what it leads to is told with the rest."""
+
+
+class Books:
+    """What is so, and what the command at hand has done so far."""
+
+    desk: Desk
+    """Set by the engine before the first command."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        """The command at hand, or the one that time's coming stands in front of."""
+        self.time_ns = 0
+        self.configured: ConfigureVenue | None = None
+        self.participants: Final = Participants()
+        self.purses: Final[dict[int, Purse]] = {}
+        self.purse_digest: Final[Digest[int]] = Digest()
+        self.ledger: Final = Ledger()
+        self.receipts: Final = Receipts()
+        self.events: Final[list[Any]] = []
+        self.balances: Final[dict[tuple[int, str], None]] = {}
+        """(participant, asset) that the command has touched; each is told once, when it closes."""
+
+    @property
+    def venue(self) -> ConfigureVenue:
+        """The configuration in force; before there is one, what a venue is unless it chooses otherwise."""
+        return self.configured or DEFAULT_VENUE
+
+    # Refusing
+
+    def refuse(self, command: Any, reason: str, field: str | None = None) -> None:
+        """The command changes nothing; say why."""
+        self.events.append(RequestRefused(command=command.__struct_config__.tag, reason=reason, field=field))
+
+    def may(self, command: Any, field: str, roles: Sequence[Role]) -> bool:
+        """Whether the one whom the command names in `field` is known and has one of the roles; else it is refused."""
+        refusal = self.participants.refuse_role(getattr(command, field), tuple(roles))
+        if refusal is not None:
+            self.refuse(command, refusal, field)
+        return refusal is None
+
+    # Money and goods
+
+    def pay(self, debit: Account, credit: Account, amount_fen: int) -> Transfer:
+        """Move money; the purses follow. Whether the payer has it free is for the office to look at before."""
+        return self.ledger.transfer(CASH, self._moved(debit, -amount_fen), self._moved(credit, amount_fen), amount_fen)
+
+    def move_goods(self, stock: Stock, debit: str, credit: str, weight_g: int) -> Transfer:
+        """Move grams of a lot between accounts of the ledger; the receipts are the office's to change."""
+        return self.ledger.transfer(stock.asset, debit, credit, weight_g)
+
+    def post(self, cause: PostingCause, reference_id: int, transfers: Iterable[Transfer]) -> None:
+        """Tell linked transfers; nothing for none."""
+        linked = tuple(transfers)
+        if linked:
+            self.events.append(LedgerPosted(cause, reference_id, linked))
+
+    def touch(self, participant_id: int, asset: str) -> None:
+        """The balance is to be told when the command closes."""
+        self.balances[participant_id, asset] = None
+
+    def balance(self, participant_id: int, asset: str) -> BalanceChanged:
+        """What he has of `CNY` or of a symbol's goods now."""
+        if asset == CASH:
+            purse = self.purses[participant_id]
+            return BalanceChanged(participant_id, CASH, purse.total_fen, purse.reserved_fen)
+        total_g, reserved_g = self.receipts.balance(participant_id, asset)
+        return BalanceChanged(participant_id, asset, total_g, reserved_g)
+
+    def close(self) -> None:
+        """Tell each touched balance once."""
+        balances = self.balances
+        if not balances:
+            return
+        purses = self.purses
+        goods = self.receipts.balance
+        changed = self.purse_digest.changed
+        append = self.events.append
+        for participant_id, asset in balances:
+            if asset == CASH:
+                purse = purses[participant_id]
+                changed[participant_id] = None
+                append(BalanceChanged(participant_id, CASH, purse.total_fen, purse.reserved_fen))
+            else:
+                total_g, reserved_g = goods(participant_id, asset)
+                append(BalanceChanged(participant_id, asset, total_g, reserved_g))
+        balances.clear()
+
+    # People
+
+    def admit(self, registered: ParticipantRegistered) -> None:
+        """Open the account of one who was registered just now."""
+        participant_id = registered.participant_id
+        self.restore_purse(Purse(participant_id, participant_account(participant_id)))
+
+    def restore_purse(self, purse: Purse) -> None:
+        self.purses[purse.participant_id] = purse
+        self.purse_digest.changed[purse.participant_id] = None
+
+    def _moved(self, account: Account, amount_fen: int) -> str:
+        if isinstance(account, str):
+            return account
+        account.total_fen += amount_fen
+        self.balances[account.participant_id, CASH] = None
+        return account.account
