@@ -12,12 +12,11 @@ What a command leads to, in this order: matching's events, each trade followed a
 for each participant and asset that it touched.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any, Final
 
 from msgspec import Struct, msgpack
-from msgspec.structs import replace
 
 from exchange.offers import WITHDRAWALS, Unknown, draft, reason_here, rejection
 from exchange.protocol import Event
@@ -54,32 +53,24 @@ from matching.messages import (
     SetPhase,
     StopTriggered,
     TradeExecuted,
-    WithdrawalRejected,
     WithdrawAuction,
     WithdrawCounter,
     WithdrawListing,
     WithdrawReport,
 )
+from settlement.books import OWN_ACCOUNTS, Books
 from settlement.busts import SettledTrades, TradesState, refuse_unwinding, unwind
-from settlement.civil import day_number
 from settlement.clearing import Order, Purse, fee_fen
 from settlement.client_ids import ClientIds, Remembered
+from settlement.depository import Depository
 from settlement.digest import Digest
 from settlement.dvp import settle
-from settlement.ledger import BANK, FEES, Ledger, participant_account
-from settlement.lots import Arrival, Intake, receipted
 from settlement.messages import (
     CASH,
     MAXIMUM_LOTS_PER_ORDER,
-    MAXIMUM_MONEY_FEN,
-    AdjustCash,
-    AnnounceLot,
     BalanceChanged,
     BustTrade,
-    CashAdjusted,
-    CashDeposited,
     ConfigureVenue,
-    Deposit,
     EnterAuction,
     EnterBid,
     EnterConfirmation,
@@ -90,37 +81,28 @@ from settlement.messages import (
     EnterReport,
     EnterTake,
     ExecutionReport,
-    InspectLot,
-    IssueReceipt,
-    LedgerPosted,
-    LoadOut,
     Lot,
-    LotChanged,
-    OrderDelivery,
     OrderStatus,
     ParticipantRegistered,
     Receipt,
-    ReceiptChanged,
     RegisterParticipant,
-    RequestRefused,
     TradeSettled,
     VenueConfigured,
-    WeighLot,
 )
-from settlement.participants import Participants
-from settlement.receipts import LiveReceipt, Lots, Receipts, Stock, receipt_message
-from settlement.references import References
+from settlement.office import Office
+from settlement.receipts import LiveReceipt, Lots, Stock
 from settlement.symbols import parse_symbol
-from settlement.venue import DEFAULT_VENUE, first_definition, permits, refuse_venue
+from settlement.treasury import Treasury
+from settlement.venue import first_definition, permits, refuse_venue
 
-ENGINE_VERSION: Final = 2
+ENGINE_VERSION: Final = 3
 """Grows when old commands would give other events or another state: then a journal's new segment begins.
 
-2: reports say by what way they trade, trades are remembered for busts, further commands. Nothing was released with 1.
+2: reports say by what way they trade, trades are remembered for busts, further commands. 3: offices
+keep state of their own, and a trade can lead to a contract. Nothing was released with 1 or 2.
 """
 
 EXPIRED: Final = "expired"
-RECEIPT_EXPIRED: Final = "receipt_expired"
 
 OUTBID: Final = "outbid"
 
@@ -150,11 +132,7 @@ class EngineState(Struct, frozen=True, array_like=True):
     purses: list[Purse]
     last_transfer_id: int
     balances: list[tuple[str, str, int]]
-    deposit_references: list[str]
-    adjustment_references: list[str]
     trades: TradesState
-    last_lot_id: int
-    arrivals: list[Arrival]
     last_receipt_id: int
     stocks: list[Stock]
     receipts: list[LiveReceipt]
@@ -163,6 +141,7 @@ class EngineState(Struct, frozen=True, array_like=True):
     live_client_ids: list[Remembered]
     ended_client_ids: EndedClientIds
     exhausted: list[str]
+    offices: list[bytes]
     market: bytes
 
 
@@ -174,15 +153,18 @@ class Engine:
         """The last command executed."""
         self.time_ns = 0
         self.market = Market()
-        self._venue: ConfigureVenue | None = None
-        self._participants = Participants()
-        self._purses: dict[int, Purse] = {}
-        self._ledger = Ledger()
-        self._deposits = References()
-        self._adjustments = References()
+        self._books = books = Books()
+        books.desk = self
+        self._participants = books.participants
+        self._purses = books.purses
+        self._receipts = books.receipts
+        self._events = books.events
+        self._balances = books.balances
+        self._treasury = Treasury(books)
+        self._depository = Depository(books)
+        self._offices: tuple[Office, ...] = (self._treasury, self._depository)
+        """What is due at one moment is done in this order."""
         self._trades = SettledTrades()
-        self._intake = Intake()
-        self._receipts = Receipts()
         self._client_ids = ClientIds()
         self._last_order_id = 0
         self._orders: dict[int, Order] = {}
@@ -215,27 +197,19 @@ class Engine:
             AdvanceTime: self._advance_time,
             ConfigureVenue: self._configure_venue,
             RegisterParticipant: self._register_participant,
-            Deposit: self._deposit,
-            AnnounceLot: self._announce_lot,
-            WeighLot: self._weigh_lot,
-            InspectLot: self._inspect_lot,
-            IssueReceipt: self._issue_receipt,
-            OrderDelivery: self._order_delivery,
-            LoadOut: self._load_out,
             BustTrade: self._bust_trade,
-            AdjustCash: self._adjust_cash,
         }
+        for office in self._offices:
+            for command, handler in office.handlers().items():
+                assert command not in self._handlers, command
+                self._handlers[command] = handler
         # What the state's hash is made of, brought up to date when it is asked for.
         self._order_digest: Digest[int] = Digest()
-        self._purse_digest: Digest[int] = Digest()
         self._instrument_digest: Digest[str] = Digest()
         # What the command at hand has done so far.
-        self._reported_sequence = 0
-        self._events: list[Any] = []
         self._touched: dict[int, Order] = {}
         self._ended: dict[int, tuple[OrderStatus, str | None]] = {}
         self._unsure: dict[int, Order] = {}
-        self._balances: dict[tuple[int, str], None] = {}
         self._own_order_id = 0
 
     # Commands
@@ -248,10 +222,10 @@ class Engine:
         """
         assert sequence == self.sequence + 1, f"sequence {sequence} follows {self.sequence}"
         brought = self.advance(time_ns, sequence) if time_ns != self.time_ns else ()
-        self.sequence = self._reported_sequence = sequence
+        self.sequence = self._books.sequence = sequence
         handler = self._handlers[type(command)]
-        if self._venue is None and handler != self._configure_venue and handler != self._advance_time:
-            self._refuse(command, "venue_not_configured")
+        if self._books.configured is None and handler != self._configure_venue and handler != self._advance_time:
+            self._books.refuse(command, "venue_not_configured")
         else:
             handler(command)
         return brought + self._close()
@@ -259,15 +233,14 @@ class Engine:
     def advance(self, time_ns: int, sequence: int) -> tuple[Event, ...]:
         """Let the time of a batch come, before its first command, whose sequence the reports bear.
 
-        In the order of time: orders expire, lots without a receipt spoil, receipts expire.
+        In the order of time, and at one moment: what stands in the market expires, then what is due at the offices.
         """
         assert time_ns >= self.time_ns, f"time {time_ns} follows {self.time_ns}"
-        self._reported_sequence = sequence
-        while (end_ns := self._next_life_end_ns()) is not None and end_ns <= time_ns:
-            self._reach(end_ns)
-            for lot in self._intake.spoil(end_ns):
-                self._events.append(LotChanged(lot=lot))
-            self._expire_receipts(end_ns)
+        self._books.sequence = sequence
+        while (due_ns := self._next_due_ns()) is not None and due_ns <= time_ns:
+            self._reach(due_ns)
+            for office in self._offices:
+                office.reach()
         self._reach(time_ns)
         self._client_ids.forget(time_ns)
         self._trades.forget(time_ns)
@@ -279,7 +252,7 @@ class Engine:
         """The earliest time whose coming alone would change something, or None."""
         deadlines = [
             deadline_ns
-            for deadline_ns in (self.market.next_deadline_ns(), self._next_life_end_ns())
+            for deadline_ns in (self.market.next_deadline_ns(), self._next_due_ns())
             if deadline_ns is not None
         ]
         return min(deadlines, default=None)
@@ -288,7 +261,7 @@ class Engine:
 
     def venue(self) -> ConfigureVenue:
         """The configuration in force; before there is one, what a venue is unless it chooses otherwise."""
-        return self._venue or DEFAULT_VENUE
+        return self._books.venue
 
     def live_order(self, order_id: int) -> ExecutionReport | None:
         """A resting or waiting order as last reported. O(1)."""
@@ -309,7 +282,7 @@ class Engine:
         if participant_id not in self._participants:
             return []
         assets = [CASH, *self._receipts.symbols_of(participant_id)]
-        return [self._balance(participant_id, asset) for asset in assets]
+        return [self._books.balance(participant_id, asset) for asset in assets]
 
     def receipts(self, participant_id: int) -> list[Receipt]:
         """His live receipts, ascending. O(n log n)."""
@@ -330,11 +303,11 @@ class Engine:
 
     def lots(self) -> list[Lot]:
         """Lots on their way to a receipt, ascending."""
-        return self._intake.all()
+        return self._depository.lots()
 
     def lot(self, lot_id: int) -> Lot | None:
         """A lot on its way to a receipt. O(1)."""
-        return self._intake.get(lot_id)
+        return self._depository.lot(lot_id)
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None:
         return self._participants.get(participant_id)
@@ -354,10 +327,9 @@ class Engine:
             return
         purse = self._purses.get(participant_id)
         if purse is None:
-            self._refuse(command, "unknown_participant", "participant_id")
+            self._books.refuse(command, "unknown_participant", "participant_id")
             return
-        venue = self._venue
-        assert venue is not None
+        venue = self._books.venue
         self._last_order_id = order_id = self._last_order_id + 1
         self._client_ids.remember(command, order_id, self.sequence)
         place = PlaceOrder(
@@ -562,12 +534,12 @@ class Engine:
             self._events.append(self._client_ids.repeated(known, command))
             return
         if participant_id not in self._purses:
-            self._refuse(command, "unknown_participant", "participant_id")
+            self._books.refuse(command, "unknown_participant", "participant_id")
             return
         order_id = self._last_order_id + 1
         drafted = draft(command, order_id, self.market, self.venue(), self._participants)
         if isinstance(drafted, Unknown):
-            self._refuse(command, drafted.reason, drafted.field)
+            self._books.refuse(command, drafted.reason, drafted.field)
             return
         order, said = drafted
         self._last_order_id = order_id
@@ -749,14 +721,14 @@ class Engine:
             sell,
             purses[buyer_id],
             purses[seller_id],
-            self._ledger,
+            self._books.ledger,
             self._receipts,
             self.time_ns,
             self._events,
         )
         settled = self._events[-1]
         assert type(settled) is TradeSettled
-        self._trades.remember(settled, self._reported_sequence, self.time_ns)
+        self._trades.remember(settled, self._books.sequence, self.time_ns)
         symbol = trade.symbol
         self._instrument_digest.changed[symbol] = None
         balances = self._balances
@@ -844,7 +816,7 @@ class Engine:
                 if self._own_order_id in touched:
                     order_ids.remove(self._own_order_id)
                     order_ids.append(self._own_order_id)
-            sequence = self._reported_sequence
+            sequence = self._books.sequence
             time_ns = self.time_ns
             ended = self._ended
             unsure = self._unsure
@@ -864,20 +836,7 @@ class Engine:
             touched.clear()
             ended.clear()
             unsure.clear()
-        balances = self._balances
-        if balances:
-            purses = self._purses
-            goods = self._receipts.balance
-            changed = self._purse_digest.changed
-            for participant_id, asset in balances:
-                if asset == CASH:
-                    purse = purses[participant_id]
-                    changed[participant_id] = None
-                    events.append(BalanceChanged(participant_id, CASH, purse.total_fen, purse.reserved_fen))
-                else:
-                    total_g, reserved_g = goods(participant_id, asset)
-                    events.append(BalanceChanged(participant_id, asset, total_g, reserved_g))
-            balances.clear()
+        self._books.close()
         self._own_order_id = 0
         result = tuple(events)
         events.clear()
@@ -909,10 +868,10 @@ class Engine:
     def _define_instrument(self, command: DefineInstrument) -> None:
         refusal = self._refuse_symbol(command.symbol)
         if refusal is not None:
-            self._refuse(command, refusal, "symbol")
+            self._books.refuse(command, refusal, "symbol")
             return
         if not permits(self.venue().profile, command.mode):
-            self._refuse(command, "mode_not_permitted", "mode")
+            self._books.refuse(command, "mode_not_permitted", "mode")
             return
         if self.market.check(command) is None and self.market.instrument(command.symbol) is not None:
             self._rebound(command)
@@ -957,41 +916,62 @@ class Engine:
         if command.time_ns > self.time_ns:
             self._events.append(CommandRejected("advance_time", None, "time_ahead"))
 
-    def _next_life_end_ns(self) -> int | None:
-        expiry_ns = self._receipts.next_expiry_ns()
-        spoil_ns = self._intake.next_deadline_ns()
-        if expiry_ns is None or (spoil_ns is not None and spoil_ns < expiry_ns):
-            return spoil_ns
-        return expiry_ns
+    def _next_due_ns(self) -> int | None:
+        """The earliest deadline of any office."""
+        first_ns = None
+        for office in self._offices:
+            due_ns = office.next_deadline_ns()
+            if due_ns is not None and (first_ns is None or due_ns < first_ns):
+                first_ns = due_ns
+        return first_ns
 
     def _reach(self, time_ns: int) -> None:
-        self.time_ns = time_ns
+        self.time_ns = self._books.time_ns = time_ns
         self._clear(self.market.apply(AdvanceTime(time_ns)))
 
-    def _expire_receipts(self, time_ns: int) -> None:
-        """What a receipt loses, its orders lose first: newest first, those on it are cancelled; then it expires."""
-        expiring = {receipt.receipt_id: receipt for receipt in self._receipts.expiring(time_ns)}
-        if not expiring:
+    # What offices ask of trading: `settlement.books.Desk`
+
+    def uncover(self, receipt: LiveReceipt, reason: str, kept_g: int = 0) -> None:
+        """Cancel whole orders that stand on a receipt, newest first, until at most `kept_g` of it is reserved.
+
+        O(its holder's orders).
+        """
+        if receipt.reserved_g <= kept_g:
             return
-        sellers = dict.fromkeys(receipt.participant_id for receipt in expiring.values() if receipt.reserved_g)
+        receipt_id = receipt.receipt_id
+        mine = self._orders_of[receipt.participant_id].values()
+        for order in sorted(mine, key=lambda order: -order.order_id):
+            if receipt.reserved_g <= kept_g:
+                break
+            if order.order_id in self._orders and any(held == receipt_id for held, _ in order.lots):
+                self._cancel(order, reason)
+
+    def uncover_all(self, receipts: Iterable[LiveReceipt], reason: str) -> None:
+        """Cancel all orders that stand on any of these receipts, newest first. O(their holders' orders)."""
+        lost = {receipt.receipt_id: receipt for receipt in receipts}
+        sellers = dict.fromkeys(receipt.participant_id for receipt in lost.values() if receipt.reserved_g)
         doomed = [
             order
             for seller_id in sellers
             for order in self._orders_of[seller_id].values()
-            if any(receipt_id in expiring for receipt_id, _ in order.lots)
+            if any(receipt_id in lost for receipt_id, _ in order.lots)
         ]
         for order in sorted(doomed, key=lambda order: -order.order_id):
-            self._cancel(order, RECEIPT_EXPIRED)
-        symbols: dict[str, None] = {}
-        for receipt in expiring.values():
-            self._receipts.expire(receipt)
-            message = self._receipts.message(receipt)
-            self._events.append(ReceiptChanged("expired", message))
-            self._balances[receipt.participant_id, message.symbol] = None
-            symbols[message.symbol] = None
-        self._close_exhausted(symbols)
+            if order.order_id in self._orders:
+                self._cancel(order, reason)
 
-    def _close_exhausted(self, symbols: Iterable[str]) -> None:
+    def open(self, symbol: str) -> None:
+        """There is something to sell: define the instrument, or open again what was closed for want of receipts."""
+        instrument = self.market.instrument(symbol)
+        if instrument is None:
+            self._clear(self.market.apply(first_definition(symbol, self.venue().profile)))
+        elif symbol in self._exhausted:
+            del self._exhausted[symbol]
+            if instrument.phase == "closed":
+                phase: Phase = "auction" if instrument.mode == "call_auction" else "continuous"
+                self._clear(self.market.apply(SetPhase(symbol, phase)))
+
+    def close_exhausted(self, symbols: Iterable[str]) -> None:
         """Where no receipt can be sold any more, cancel what rests (`expired`) and close till the next receipt."""
         exhausted = {symbol: None for symbol in symbols if not self._receipts.tradable(symbol)}
         if not exhausted:
@@ -1006,6 +986,10 @@ class Engine:
                 self._exhausted[symbol] = None
                 self._clear(self.market.apply(SetPhase(symbol, "closed")))
 
+    def execute_within(self, command: Any) -> None:
+        """Let a command of a participant's be part of the command at hand."""
+        self._handlers[type(command)](command)
+
     def _orders_in(self, symbols: dict[str, None]) -> list[Order]:
         """The live orders of these symbols, ascending. O(all orders), which only the end of an instrument pays."""
         return [order for order in self._orders.values() if order.symbol in symbols]
@@ -1013,10 +997,10 @@ class Engine:
     def _cancel(self, order: Order, reason: str) -> None:
         """Cancel an order, or withdraw an offer, for a reason that is not the market's."""
         if order.via != "order":
-            withdrawal = WITHDRAWALS[order.via](order.order_id, order.participant_id)
-            closed, *with_it = self.market.apply(withdrawal)
-            assert type(closed) is not WithdrawalRejected
-            self._clear([replace(closed, reason=reason), *with_it])
+            # A bid is not taken back alone: its auction ends with it.
+            offer_id = order.offer_id if order.via == "bid" else order.order_id
+            assert offer_id is not None
+            self._clear(self.market.void(offer_id, reason))
             return
         events = self.market.apply(CancelOrder(order.order_id, order.participant_id))
         cancelled = events[0]
@@ -1028,68 +1012,37 @@ class Engine:
     def _configure_venue(self, command: ConfigureVenue) -> None:
         refusal = refuse_venue(command)
         if refusal is not None:
-            self._refuse(command, *refusal)
+            self._books.refuse(command, *refusal)
             return
-        self._venue = command
+        self._books.configured = command
         self._events.append(
-            VenueConfigured(
-                profile=command.profile,
-                fee_rate_ppm=command.fee_rate_ppm,
-                fee_minimum_fen=command.fee_minimum_fen,
-                warehouses=command.warehouses,
-                varieties=command.varieties,
-            )
+            VenueConfigured(**{field: getattr(command, field) for field in VenueConfigured.__struct_fields__})
         )
 
     def _register_participant(self, command: RegisterParticipant) -> None:
         refusal = self._participants.refuse(command)
         if refusal is not None:
-            self._refuse(command, *refusal)
+            self._books.refuse(command, *refusal)
             return
         registered = self._participants.register(command)
-        participant_id = registered.participant_id
-        self._purses[participant_id] = Purse(participant_id, participant_account(participant_id))
-        self._purse_digest.changed[participant_id] = None
+        self._books.admit(registered)
         self._events.append(registered)
-
-    def _deposit(self, command: Deposit) -> None:
-        """Refused: `unknown_participant`, `duplicate_reference`, `exceeds_maximum` (all money stays below 2⁶³)."""
-        purse = self._purses.get(command.participant_id)
-        if purse is None:
-            self._refuse(command, "unknown_participant", "participant_id")
-            return
-        if command.reference in self._deposits:
-            self._refuse(command, "duplicate_reference", "reference")
-            return
-        if command.amount_fen - self._ledger.balance(CASH, BANK) > MAXIMUM_MONEY_FEN:
-            self._refuse(command, "exceeds_maximum", "amount_fen")
-            return
-        deposits = self._deposits.take(command.reference)
-        purse.total_fen += command.amount_fen
-        self._events.append(
-            CashDeposited(
-                participant_id=command.participant_id, amount_fen=command.amount_fen, reference=command.reference
-            )
-        )
-        transfer = self._ledger.transfer(CASH, BANK, purse.account, command.amount_fen)
-        self._events.append(LedgerPosted("deposit", deposits, (transfer,)))
-        self._balances[command.participant_id, CASH] = None
 
     # Corrections by an operator
 
     def _bust_trade(self, command: BustTrade) -> None:
         """Refused: `unknown_trade`, `too_old`, `already_busted`, `goods_moved`, `funds_moved`."""
-        if not self._may(command, "operator_id", ("operator",)):
+        if not self._books.may(command, "operator_id", ("operator",)):
             return
         settled = self._trades.find(command.trade_id)
         if isinstance(settled, str):
-            self._refuse(command, settled, "trade_id")
+            self._books.refuse(command, settled, "trade_id")
             return
         trade = settled.trade
         buyer, seller = self._purses[trade.buyer_id], self._purses[trade.seller_id]
         refusal = refuse_unwinding(trade, seller, self._receipts)
         if refusal is not None:
-            self._refuse(command, refusal, "trade_id")
+            self._books.refuse(command, refusal, "trade_id")
             return
         self._trades.bust(trade.trade_id)
         unwind(
@@ -1098,7 +1051,7 @@ class Engine:
             command.reason,
             buyer,
             seller,
-            self._ledger,
+            self._books.ledger,
             self._receipts,
             self.time_ns,
             self._events,
@@ -1106,163 +1059,6 @@ class Engine:
         for participant_id in (trade.buyer_id, trade.seller_id):
             self._balances[participant_id, CASH] = None
             self._balances[participant_id, trade.symbol] = None
-
-    def _adjust_cash(self, command: AdjustCash) -> None:
-        """Refused: `unknown_participant`, `same_participant`, `duplicate_reference`, `insufficient_funds`."""
-        if not self._may(command, "operator_id", ("operator",)):
-            return
-        for field in ("debit_id", "credit_id"):
-            if getattr(command, field) not in self._purses:
-                self._refuse(command, "unknown_participant", field)
-                return
-        if command.debit_id == command.credit_id:
-            self._refuse(command, "same_participant", "credit_id")
-            return
-        if command.reference in self._adjustments:
-            self._refuse(command, "duplicate_reference", "reference")
-            return
-        payer, payee = self._purses[command.debit_id], self._purses[command.credit_id]
-        if command.amount_fen > payer.total_fen - payer.reserved_fen:
-            self._refuse(command, "insufficient_funds", "amount_fen")
-            return
-        adjustments = self._adjustments.take(command.reference)
-        payer.total_fen -= command.amount_fen
-        payee.total_fen += command.amount_fen
-        self._events.append(
-            CashAdjusted(
-                operator_id=command.operator_id,
-                debit_id=command.debit_id,
-                credit_id=command.credit_id,
-                amount_fen=command.amount_fen,
-                reference=command.reference,
-                reason=command.reason,
-            )
-        )
-        transfer = self._ledger.transfer(CASH, payer.account, payee.account, command.amount_fen)
-        self._events.append(LedgerPosted("adjustment", adjustments, (transfer,)))
-        for participant_id in (command.debit_id, command.credit_id):
-            self._balances[participant_id, CASH] = None
-
-    # Lots and receipts
-
-    def _announce_lot(self, command: AnnounceLot) -> None:
-        if not self._may(command, "participant_id", ("grower",)):
-            return
-        grower = self._participants.get(command.participant_id)
-        assert grower is not None
-        assert self._venue is not None
-        self._tell_lot(command, self._intake.announce(command, grower, self._venue, self.time_ns))
-
-    def _weigh_lot(self, command: WeighLot) -> None:
-        if self._may(command, "operator_id", ("warehouse",)):
-            self._tell_lot(command, self._intake.weigh(command))
-
-    def _inspect_lot(self, command: InspectLot) -> None:
-        if self._may(command, "operator_id", ("warehouse",)):
-            self._tell_lot(command, self._intake.inspect(command, self.time_ns))
-
-    def _issue_receipt(self, command: IssueReceipt) -> None:
-        """Title to a lot comes into being: its receipt, goods in the ledger, the instrument if it is the first."""
-        if not self._may(command, "operator_id", ("warehouse",)):
-            return
-        taken = self._intake.take(command.lot_id)
-        if not isinstance(taken, Arrival):
-            self._refuse(command, *taken)
-            return
-        lot = taken.lot
-        harvest_day = day_number(lot.harvest_date)
-        assert harvest_day is not None
-        assert lot.net_g is not None
-        receipt = self._receipts.issue(
-            lot.lot_id,
-            lot.participant_id,
-            lot.symbol,
-            lot.warehouse,
-            lot.harvest_date,
-            harvest_day,
-            lot.net_g,
-            taken.green_until_ns,
-            command.operator_id,
-            self.time_ns,
-        )
-        stock = self._receipts.stock(lot.lot_id)
-        account = self._purses[lot.participant_id].account
-        self._events.append(LotChanged(lot=receipted(lot, receipt.receipt_id)))
-        transfer = self._ledger.transfer(stock.asset, stock.account, account, lot.net_g)
-        self._events.append(LedgerPosted("intake", lot.lot_id, (transfer,)))
-        self._events.append(ReceiptChanged("issued", receipt_message(receipt, stock)))
-        self._balances[lot.participant_id, lot.symbol] = None
-        self._open(lot.symbol)
-
-    def _open(self, symbol: str) -> None:
-        """There is something to sell: define the instrument, or open again what was closed for want of receipts."""
-        instrument = self.market.instrument(symbol)
-        if instrument is None:
-            self._clear(self.market.apply(first_definition(symbol, self.venue().profile)))
-        elif symbol in self._exhausted:
-            del self._exhausted[symbol]
-            if instrument.phase == "closed":
-                phase: Phase = "auction" if instrument.mode == "call_auction" else "continuous"
-                self._clear(self.market.apply(SetPhase(symbol, phase)))
-
-    def _order_delivery(self, command: OrderDelivery) -> None:
-        """Refused: `unknown_receipt` (another's too), `not_issued` (ordered out or expired), `receipt_reserved`."""
-        receipt = self._receipts.get(command.receipt_id)
-        if receipt is None or receipt.participant_id != command.participant_id:
-            self._refuse(command, "unknown_receipt", "receipt_id")
-        elif receipt.state != "issued":
-            self._refuse(command, "not_issued", "receipt_id")
-        elif receipt.reserved_g:
-            self._refuse(command, "receipt_reserved", "receipt_id")
-        else:
-            self._receipts.order_delivery(receipt)
-            message = self._receipts.message(receipt)
-            self._events.append(ReceiptChanged("delivery_ordered", message))
-            self._balances[receipt.participant_id, message.symbol] = None
-            self._close_exhausted((message.symbol,))
-
-    def _load_out(self, command: LoadOut) -> None:
-        """The goods leave: to the holder who ordered them out, or because they have expired and the store is cleared.
-
-        Refused: `unknown_receipt`, `delivery_not_ordered`.
-        """
-        if not self._may(command, "operator_id", ("warehouse",)):
-            return
-        receipt = self._receipts.get(command.receipt_id)
-        if receipt is None:
-            self._refuse(command, "unknown_receipt", "receipt_id")
-        elif receipt.state == "issued":
-            self._refuse(command, "delivery_not_ordered", "receipt_id")
-        else:
-            stock = self._receipts.load_out(receipt)
-            account = self._purses[receipt.participant_id].account
-            transfer = self._ledger.transfer(stock.asset, account, stock.account, receipt.weight_g)
-            self._events.append(LedgerPosted("load_out", receipt.receipt_id, (transfer,)))
-            self._events.append(ReceiptChanged("delivered", receipt_message(receipt, stock)))
-            self._balances[receipt.participant_id, stock.symbol] = None
-
-    def _tell_lot(self, command: Any, result: Lot | tuple[str, str | None]) -> None:
-        if isinstance(result, Lot):
-            self._events.append(LotChanged(lot=result))
-        else:
-            self._refuse(command, *result)
-
-    def _may(self, command: Any, field: str, roles: Sequence[Any]) -> bool:
-        """Whether the one whom the command names in `field` is known and has one of the roles; else it is refused."""
-        refusal = self._participants.refuse_role(getattr(command, field), tuple(roles))
-        if refusal is not None:
-            self._refuse(command, refusal, field)
-        return refusal is None
-
-    def _refuse(self, command: Any, reason: str, field: str | None = None) -> None:
-        self._events.append(RequestRefused(command=command.__struct_config__.tag, reason=reason, field=field))
-
-    def _balance(self, participant_id: int, asset: str) -> BalanceChanged:
-        if asset == CASH:
-            purse = self._purses[participant_id]
-            return BalanceChanged(participant_id, CASH, purse.total_fen, purse.reserved_fen)
-        total_g, reserved_g = self._receipts.balance(participant_id, asset)
-        return BalanceChanged(participant_id, asset, total_g, reserved_g)
 
     # State
 
@@ -1277,24 +1073,22 @@ class Engine:
         of participants and lots go in as purses and receipts, which the ledger equals; the order of the market's queues
         goes in as the sequences of its orders.
         """
-        ledger = self._ledger
+        ledger = self._books.ledger
         parts = (
             ENGINE_VERSION,
             self.sequence,
             self.time_ns,
-            self._venue,
+            self._books.configured,
             self._participants.digest(),
-            self._purse_digest.bring_up_to_date(self._purses.get),
-            (ledger.last_transfer_id, ledger.balance(CASH, BANK), ledger.balance(CASH, FEES)),
-            self._deposits.digest(),
-            self._adjustments.digest(),
+            self._books.purse_digest.bring_up_to_date(self._purses.get),
+            (ledger.last_transfer_id, [ledger.balance(CASH, account) for account in OWN_ACCOUNTS]),
             self._trades.digest(),
-            self._intake.digest(),
             self._receipts.digest(),
             (self._last_order_id, self._order_digest.bring_up_to_date(self._orders.get)),
             self._client_ids.digest(),
             sorted(self._exhausted),
             self._instrument_digest.bring_up_to_date(self.market.instrument),
+            [office.digest() for office in self._offices],
         )
         return blake2b(_encode(parts), digest_size=32).digest()
 
@@ -1305,16 +1099,12 @@ class Engine:
             ENGINE_VERSION,
             self.sequence,
             self.time_ns,
-            self._venue,
+            self._books.configured,
             self._participants.all(),
             list(self._purses.values()),
-            self._ledger.last_transfer_id,
-            self._ledger.state(),
-            self._deposits.state(),
-            self._adjustments.state(),
+            self._books.ledger.last_transfer_id,
+            self._books.ledger.state(),
             self._trades.state(),
-            self._intake.last_lot_id,
-            self._intake.arrivals(),
             last_receipt_id,
             stocks,
             receipts,
@@ -1323,6 +1113,7 @@ class Engine:
             [remembered for remembered in live if remembered is not None],
             self._client_ids.state(),
             sorted(self._exhausted),
+            [office.state() for office in self._offices],
             self.market.snapshot(),
         )
 
@@ -1336,20 +1127,17 @@ class Engine:
         if decoded.version != ENGINE_VERSION:
             raise ValueError(f"engine state version {decoded.version}, this release reads {ENGINE_VERSION}")
         engine = cls()
-        engine.sequence = decoded.sequence
-        engine.time_ns = decoded.time_ns
+        engine.sequence = engine._books.sequence = decoded.sequence
+        engine.time_ns = engine._books.time_ns = decoded.time_ns
         engine.market = Market.restore(decoded.market)
-        engine._venue = decoded.venue
-        engine._participants.restore(decoded.participants)
+        books = engine._books
+        books.configured = decoded.venue
+        books.participants.restore(decoded.participants)
         for purse in decoded.purses:
-            engine._purses[purse.participant_id] = purse
-            engine._purse_digest.changed[purse.participant_id] = None
-        engine._ledger.restore(decoded.last_transfer_id, decoded.balances)
-        engine._deposits.restore(decoded.deposit_references)
-        engine._adjustments.restore(decoded.adjustment_references)
+            books.restore_purse(purse)
+        books.ledger.restore(decoded.last_transfer_id, decoded.balances)
+        books.receipts.restore(decoded.last_receipt_id, decoded.stocks, decoded.receipts, decoded.time_ns)
         engine._trades.restore(decoded.trades)
-        engine._intake.restore(decoded.last_lot_id, decoded.arrivals)
-        engine._receipts.restore(decoded.last_receipt_id, decoded.stocks, decoded.receipts, decoded.time_ns)
         engine._client_ids.restore(*decoded.ended_client_ids, decoded.live_client_ids)
         engine._last_order_id = decoded.last_order_id
         for order in decoded.orders:
@@ -1363,19 +1151,20 @@ class Engine:
                 engine._icebergs.setdefault(order.symbol, {})[order.order_id] = order
         engine._instrument_digest.changed.update(dict.fromkeys(engine.market.symbols()))
         engine._exhausted = dict.fromkeys(decoded.exhausted)
+        for office, kept in zip(engine._offices, decoded.offices, strict=True):
+            office.restore(kept)
         return engine
 
     def audit(self) -> None:
         """Assert every invariant: money, goods, reservations, orders, and that they agree; for tests. O(state)."""
         self.market.audit()
-        self._ledger.audit()
-        self._receipts.audit()
+        for office in self._offices:
+            office.audit()
         self._trades.audit(self.time_ns)
         assert not self._events
         assert not self._touched
         self._audit_orders()
         self._audit_reservations()
-        self._audit_ledger()
         live = {order.order_id: (order.participant_id, order.client_order_id) for order in self._orders.values()}
         self._client_ids.audit(live)
 
@@ -1465,18 +1254,3 @@ class Engine:
             assert 0 <= purse.reserved_fen == reserved_fen[purse.participant_id] <= purse.total_fen
         for receipt in self._receipts.all():
             assert receipt.reserved_g == 1_000 * reserved_kg.get(receipt.receipt_id, 0)
-
-    def _audit_ledger(self) -> None:
-        """The ledger knows the same money and the same goods."""
-        cash = {purse.account: purse.total_fen for purse in self._purses.values() if purse.total_fen}
-        kept = self._ledger.balances[CASH]
-        assert {account: kept[account] for account in kept if account.startswith("participant:")} == cash
-        goods: dict[tuple[str, str], int] = {}
-        for receipt in self._receipts.all():
-            stock = self._receipts.stock(receipt.lot_id)
-            for account, grams in (
-                (participant_account(receipt.participant_id), receipt.weight_g),
-                (stock.account, -receipt.weight_g),
-            ):
-                goods[stock.asset, account] = goods.get((stock.asset, account), 0) + grams
-        assert goods == {(asset, account): balance for asset, account, balance in self._ledger.state() if asset != CASH}

@@ -926,6 +926,13 @@ class Market:
         found = self._board.find(one_way_auction.Auction, auction_id)
         return None if found is None else auction_view(found, self.now_ns)
 
+    def void(self, offer_id: int, reason: str) -> list[Event]:
+        """End a live listing, counter-bid, auction or report for a reason of the venue's own, whatever has been bid.
+
+        The events. O(log offers), and what hangs on it.
+        """
+        return self._board.close(offer_id, reason)
+
     def reports_of(self, participant_id: int) -> list[ReportView]:
         """The live reports that he made or is to confirm, ascending report_id. O(his offers, sorted)."""
         return [report_view(found) for found in self._board.of_party(negotiated.Report, participant_id)]

@@ -32,11 +32,18 @@ Account = Purse | str
 """Whose money: a participant's, or the venue's own by name."""
 
 
+OWN_ACCOUNTS: Final = ("bank", "fees", "earnest", "escrow", "storage", "risk_fund", "suspense")
+"""The venue's own money, by what it is kept for: custody, income, money of others held, and what is not yet known."""
+
+
 class Desk(Protocol):
     """What offices ask of trading."""
 
     def uncover(self, receipt: LiveReceipt, reason: str, kept_g: int = 0) -> None:
         """Cancel whole orders that stand on a receipt, newest first, until at most `kept_g` of it is reserved."""
+
+    def uncover_all(self, receipts: Iterable[LiveReceipt], reason: str) -> None:
+        """Cancel all orders that stand on any of these receipts, newest first."""
 
     def open(self, symbol: str) -> None:
         """There is something to sell: define the instrument, or open again what was closed for want of receipts."""
@@ -44,7 +51,7 @@ class Desk(Protocol):
     def close_exhausted(self, symbols: Iterable[str]) -> None:
         """Where no receipt can be sold any more, cancel what rests and close till the next receipt."""
 
-    def execute(self, command: Any) -> None:
+    def execute_within(self, command: Any) -> None:
         """Let a command of a participant's be part of the command at hand: what it leads to is told with the rest."""
 
 
