@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
 import exchange.projector
-import settlement.projection
+import settlement.projection.treasury
 from exchange.database import connect, upgrade
 from exchange.projector import CursorMoved, ForeignJournal, Projector, all_metadata, projected_sequence
 from marketdata import queries
@@ -88,7 +88,7 @@ def test_a_transaction_that_fails_leaves_rows_and_cursor_where_they_were(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(settlement.projection._Changes, "write", broken)
+        patch.setattr(settlement.projection.treasury.Treasury, "write", broken)
         with pytest.raises(ZeroDivisionError):
             list(projector.advance())
     assert rows(database) == before

@@ -1,0 +1,67 @@
+"""Reading the settlement history: each function takes a connection and answers with messages ready for the wire.
+
+Lists are pages, the newest first, of at most `limit` items. `Page.next` is an opaque text that asks for what follows,
+null on the last page; a page by key alone costs O(log rows + limit), however deep it lies. A cursor that no page gave
+raises `InvalidCursor`. A `participant_id` of none means everyone's.
+
+Each subject has a module, named as its office; what is asked for is had from here.
+"""
+
+from settlement.queries.depository import ENDED_RECEIPTS, receipt, receipts
+from settlement.queries.intake import lot, lots
+from settlement.queries.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, InvalidCursor, Page
+from settlement.queries.people import participant, participant_by_name, participants, venue
+from settlement.queries.trading import (
+    LIVE_ORDERS,
+    Bust,
+    Fill,
+    busts,
+    fills,
+    order,
+    order_by_client_id,
+    orders,
+)
+from settlement.queries.treasury import (
+    Adjustment,
+    DepositEntry,
+    LedgerEntry,
+    adjustments,
+    balances,
+    deposits,
+    ledger,
+    ledger_of_account,
+    ledger_of_cause,
+)
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "ENDED_RECEIPTS",
+    "LIVE_ORDERS",
+    "MAXIMUM_LIMIT",
+    "Adjustment",
+    "Bust",
+    "DepositEntry",
+    "Fill",
+    "InvalidCursor",
+    "LedgerEntry",
+    "Page",
+    "adjustments",
+    "balances",
+    "busts",
+    "deposits",
+    "fills",
+    "ledger",
+    "ledger_of_account",
+    "ledger_of_cause",
+    "lot",
+    "lots",
+    "order",
+    "order_by_client_id",
+    "orders",
+    "participant",
+    "participant_by_name",
+    "participants",
+    "receipt",
+    "receipts",
+    "venue",
+]

@@ -1,0 +1,33 @@
+"""The settlement history as tables: people, lots, receipts, orders, fills, the ledger and its balances.
+
+Every row is a view of journaled events and can be built again from them. What must hold between rows is held by the
+engine, so there are no foreign keys here: a constraint that the events themselves broke could only stop the view from
+showing it. Column names are the field names of `settlement.messages`; ids are the engine's, money is fen, goods are
+grams (an order's and a fill's quantity: kilograms), time is nanoseconds since 1970 UTC. All integers are 64 bits
+wide.
+
+Each subject has a module, named as its office and never as a table, so that `tables.lots` is always the table.
+"""
+
+from settlement.tables.common import metadata, storable
+from settlement.tables.depository import receipts
+from settlement.tables.intake import lots
+from settlement.tables.people import participants, venue_configurations
+from settlement.tables.trading import busts, fills, orders
+from settlement.tables.treasury import adjustments, balances, deposits, transfers
+
+__all__ = [
+    "adjustments",
+    "balances",
+    "busts",
+    "deposits",
+    "fills",
+    "lots",
+    "metadata",
+    "orders",
+    "participants",
+    "receipts",
+    "storable",
+    "transfers",
+    "venue_configurations",
+]

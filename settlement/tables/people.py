@@ -1,0 +1,28 @@
+"""Who takes part, and under which configuration of the venue."""
+
+from sqlalchemy import JSON, Boolean, Column, Table, Text
+
+from settlement.tables.common import identifier, integer, metadata, words
+
+venue_configurations = Table(
+    "venue_configurations",
+    metadata,
+    identifier("sequence"),
+    integer("time_ns"),
+    words("profile"),
+    integer("fee_rate_ppm"),
+    integer("fee_minimum_fen"),
+    Column("warehouses", JSON, nullable=False),
+    Column("varieties", JSON, nullable=False),
+)
+"""Each configuration that the venue has had; the one of the highest sequence is in force."""
+
+participants = Table(
+    "participants",
+    metadata,
+    identifier("participant_id"),
+    Column("name", Text, nullable=False, unique=True),
+    words("display_name"),
+    Column("roles", JSON, nullable=False),
+    Column("obliged", Boolean, nullable=False),
+)
