@@ -1,0 +1,14 @@
+"""Storage charges, and what the loggers of the warehouses measure."""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
