@@ -60,7 +60,7 @@ from matching.messages import (
 )
 from settlement.books import OWN_ACCOUNTS, Books
 from settlement.busts import SettledTrades, TradesState, refuse_unwinding, unwind
-from settlement.clearing import Order, Purse, fee_fen
+from settlement.clearing import Order, Purse
 from settlement.client_ids import ClientIds, Remembered
 from settlement.depository import Depository
 from settlement.digest import Digest
@@ -365,6 +365,7 @@ class Engine:
             command.post_only,
             command.lots,
             venue.fee_rate_ppm,
+            venue.taker_rate_ppm,
             venue.fee_minimum_fen,
             None,
             [] if command.side == "sell" else NO_LOTS,
@@ -440,7 +441,7 @@ class Engine:
         assert instrument is not None
         if order.kind == "market" and instrument.phase == "continuous" and order.time_in_force != "closing":
             traded_fen = sum(price * quantity for price, quantity in self.market.walk(place))
-            needed_fen = traded_fen + fee_fen(order.fee_rate_ppm, order.fee_minimum_fen, traded_fen)
+            needed_fen = order.cost_fen(traded_fen)
         else:
             if instrument.band is None or instrument.reference_price is None:
                 return "no_price_bound"

@@ -353,6 +353,7 @@ def _order(
         post_only=False,
         named=None if receipt_id is None else (receipt_id,),
         fee_rate_ppm=venue.fee_rate_ppm,
+        fee_taker_rate_ppm=venue.taker_rate_ppm,
         fee_minimum_fen=venue.fee_minimum_fen,
         bound=price if side == "buy" else None,
         lots=[],

@@ -1,9 +1,10 @@
 """Clearing: what an order has promised, what it has paid, and what it costs.
 
-An order's fee is the larger of the venue's minimum and its rate on all that the order has traded, rounded up to the
-fen; each fill pays the increase. A seller never pays more than the proceeds. The schedule is that of the order's entry.
+An order's fee is the larger of the venue's minimum and the rates on all that it has traded, the maker's on what it
+traded while it rested or in an auction, the taker's on what it took, rounded up to the fen once for the whole order;
+each fill pays the increase. A seller never pays more than the proceeds. The schedule is that of the order's entry.
 
-A buy keeps reserved what it may still cost:
+A buy keeps reserved what it may still cost, the dearer of the two rates to be expected:
 
     price × remaining + fee(traded so far + price × remaining) - fee paid so far
 
@@ -39,7 +40,8 @@ class Order(Struct, gc=False, array_like=True):
     `plain` says that the order, while it lives, rests with all that is left of it shown, so that nobody need ask the
     market how it stands. `displayed` and `waiting` are as last reported, as are `sequence` and `time_ns`.
 
-    `via` and `offer_id` are those of its report. An auction's `price` is its start price.
+    `via` and `offer_id` are those of its report. An auction's `price` is its start price. `rated` sums
+    value × rate over what it has traded, in millionths of a fen.
     """
 
     order_id: int
@@ -58,6 +60,7 @@ class Order(Struct, gc=False, array_like=True):
     post_only: bool
     named: tuple[int, ...] | None
     fee_rate_ppm: int
+    fee_taker_rate_ppm: int
     fee_minimum_fen: int
     bound: int | None
     lots: Lots
@@ -72,14 +75,33 @@ class Order(Struct, gc=False, array_like=True):
     time_ns: int = 0
     via: Via = "order"
     offer_id: int | None = None
+    rated: int = 0
 
     def required_fen(self, quantity: int, bound: int) -> int:
         """What a buy of this total must have reserved, its remainder bounded by this price."""
         return self.cost_fen(bound * (quantity - self.filled))
 
     def cost_fen(self, open_fen: int) -> int:
-        """What it costs a buy to trade for so much more: that, and the increase of its fee."""
-        return open_fen + fee_fen(self.fee_rate_ppm, self.fee_minimum_fen, self.traded_fen + open_fen) - self.fee_fen
+        """What it costs a buy at most to trade for so much more: that, and the increase of its fee."""
+        if not open_fen and not self.traded_fen:
+            return 0
+        maker, taker = self.fee_rate_ppm, self.fee_taker_rate_ppm
+        fee_fen = -(-(self.rated + (maker if maker > taker else taker) * open_fen) // MILLION)
+        minimum_fen = self.fee_minimum_fen
+        return open_fen + (fee_fen if fee_fen > minimum_fen else minimum_fen) - self.fee_fen
+
+    def charge(self, amount_fen: int, aggressor: bool) -> int:
+        """Count a fill of this value; the increase of the fee that it pays, a seller's out of the proceeds."""
+        self.traded_fen += amount_fen
+        self.rated += (self.fee_taker_rate_ppm if aggressor else self.fee_rate_ppm) * amount_fen
+        fee_fen = -(-self.rated // MILLION)
+        if fee_fen < self.fee_minimum_fen:
+            fee_fen = self.fee_minimum_fen
+        if self.side == "sell" and fee_fen > self.traded_fen:
+            fee_fen = self.traded_fen
+        due_fen = fee_fen - self.fee_fen
+        self.fee_fen = fee_fen
+        return due_fen
 
     def report(self, status: OrderStatus, reason: str | None, remaining: int) -> ExecutionReport:
         """The order as `sequence`, `displayed` and the given end or standing show it."""
@@ -117,15 +139,3 @@ class Order(Struct, gc=False, array_like=True):
         filled = self.filled
         standing: OrderStatus = "partly_filled" if filled else "accepted" if self.waiting else "resting"
         return self.report(standing, None, self.quantity - filled)
-
-
-def fee_fen(rate_ppm: int, minimum_fen: int, traded_fen: int) -> int:
-    """The fee on all that an order has traded: nothing while it has not, then at least the minimum."""
-    if not traded_fen:
-        return 0
-    return max(minimum_fen, -(-rate_ppm * traded_fen // MILLION))
-
-
-def seller_fee_fen(rate_ppm: int, minimum_fen: int, traded_fen: int) -> int:
-    """The same, but never more than the proceeds."""
-    return min(traded_fen, fee_fen(rate_ppm, minimum_fen, traded_fen))

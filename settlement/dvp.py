@@ -6,7 +6,7 @@ It cannot fail for want of assets: both orders have reserved what they need (see
 from typing import Any
 
 from matching.messages import TradeExecuted
-from settlement.clearing import Order, Purse, fee_fen, seller_fee_fen
+from settlement.clearing import Order, Purse
 from settlement.ledger import FEES, Ledger
 from settlement.messages import CASH, LedgerPosted, LotsDelivered, ReceiptChanged, TradeSettled
 from settlement.receipts import GRAMS, Receipts, receipt_message
@@ -35,11 +35,9 @@ def settle(
     quantity = trade.quantity
     amount_fen = price * quantity
 
+    aggressor_side = trade.aggressor_side
     buy.filled += quantity
-    buy.traded_fen += amount_fen
-    paid_fen = fee_fen(buy.fee_rate_ppm, buy.fee_minimum_fen, buy.traded_fen)
-    buyer_fee_fen = paid_fen - buy.fee_fen
-    buy.fee_fen = paid_fen
+    buyer_fee_fen = buy.charge(amount_fen, aggressor_side == "buy")
     cost_fen = amount_fen + buyer_fee_fen
     bound = buy.bound
     left_fen = buy.reserved_fen - cost_fen if bound is None else buy.required_fen(buy.quantity, bound)
@@ -49,10 +47,7 @@ def settle(
     buy.reserved_fen = left_fen
 
     sell.filled += quantity
-    sell.traded_fen += amount_fen
-    paid_fen = seller_fee_fen(sell.fee_rate_ppm, sell.fee_minimum_fen, sell.traded_fen)
-    fee_due_fen = paid_fen - sell.fee_fen
-    sell.fee_fen = paid_fen
+    fee_due_fen = sell.charge(amount_fen, aggressor_side == "sell")
     seller.total_fen += amount_fen - fee_due_fen
 
     transfer = ledger.transfer
@@ -80,7 +75,7 @@ def settle(
             trade.symbol,
             price,
             quantity,
-            trade.aggressor_side,
+            aggressor_side,
             buy.order_id,
             sell.order_id,
             buy.participant_id,

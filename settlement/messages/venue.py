@@ -5,6 +5,10 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from settlement.messages.common import MAXIMUM_INTEGER, Message, Text
+from settlement.messages.storage import StorageTariff
+
+RatePpm = Annotated[int, Meta(ge=0, le=1_000_000)]
+"""Millionths of the traded value."""
 
 Role = Literal["trader", "grower", "warehouse", "analyst", "operator"]
 Grade = Literal["E", "1", "2"]
@@ -31,13 +35,22 @@ class Warehouse(Message, frozen=True, kw_only=True):
 class ConfigureVenue(Message, frozen=True, kw_only=True, tag="configure_venue"):
     """The venue's choices that decide money or goods; the first command of every journal, and again whenever they
     change.
+
+    `fee_rate_ppm` is what a maker pays: who rested, and both sides of an auction's or an agreed trade. Who takes pays
+    `fee_taker_rate_ppm`; null: the same.
     """
 
     profile: Profile = "open"
-    fee_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)]
+    fee_rate_ppm: RatePpm
     fee_minimum_fen: Annotated[int, Meta(ge=0, le=MAXIMUM_INTEGER)]
     warehouses: tuple[Warehouse, ...]
     varieties: tuple[Variety, ...]
+    storage: tuple[StorageTariff, ...] = ()
+    fee_taker_rate_ppm: RatePpm | None = None
+
+    @property
+    def taker_rate_ppm(self) -> int:
+        return self.fee_rate_ppm if self.fee_taker_rate_ppm is None else self.fee_taker_rate_ppm
 
 
 class RegisterParticipant(Message, frozen=True, kw_only=True, tag="register_participant"):
@@ -55,6 +68,8 @@ class VenueConfigured(Message, frozen=True, kw_only=True, tag="venue_configured"
     fee_minimum_fen: int
     warehouses: tuple[Warehouse, ...]
     varieties: tuple[Variety, ...]
+    storage: tuple[StorageTariff, ...] = ()
+    fee_taker_rate_ppm: RatePpm | None = None
 
 
 class ParticipantRegistered(Message, frozen=True, kw_only=True, tag="participant_registered"):
