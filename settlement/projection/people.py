@@ -26,7 +26,8 @@ class People:
 
     def _configure(self, event: VenueConfigured, sequence: int, time_ns: int) -> None:
         told = to_builtins(event) | {"sequence": sequence, "time_ns": time_ns}
-        self._configurations.append(fit({column.name: told[column.name] for column in tables.venue_configurations.c}))
+        row = {column.name: told.pop(column.name) for column in tables.venue_configurations.c if column.name in told}
+        self._configurations.append(fit(row | {"further": told}))
 
     def _register(self, event: ParticipantRegistered, _sequence: int, _time_ns: int) -> None:
         self._participants[event.participant_id] = fit(asdict(event))

@@ -1,5 +1,6 @@
 """Participants, and the venue's configuration."""
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from settlement import tables
@@ -29,4 +30,11 @@ def venue(connection: Connection, sequence: int | None = None) -> ConfigureVenue
     """The configuration in force, or what was in force after a command; none before the first."""
     table = tables.venue_configurations
     query = select(table).order_by(table.c.sequence.desc()).limit(1)
-    return one(connection, query if sequence is None else query.where(table.c.sequence <= sequence), ConfigureVenue)
+    found = connection.execute(query if sequence is None else query.where(table.c.sequence <= sequence)).mappings()
+    row = found.first()
+    if row is None:
+        return None
+    told = {**row, **row["further"]}
+    return msgspec.convert(
+        {name: told[name] for name in ConfigureVenue.__struct_fields__ if name in told}, ConfigureVenue
+    )

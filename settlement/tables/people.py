@@ -14,8 +14,10 @@ venue_configurations = Table(
     integer("fee_minimum_fen"),
     Column("warehouses", JSON, nullable=False),
     Column("varieties", JSON, nullable=False),
+    Column("further", JSON, nullable=False, server_default="{}"),
 )
-"""Each configuration that the venue has had; the one of the highest sequence is in force."""
+"""Each configuration that the venue has had; the one of the highest sequence is in force. `further` holds what else it
+says, by the field's name: a new rule needs no column."""
 
 participants = Table(
     "participants",
