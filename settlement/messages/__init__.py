@@ -20,6 +20,7 @@ from settlement.messages.common import (
     RequestRefused,
     Text,
 )
+from settlement.messages.contracts import ContractsCommand, ContractsEvent
 from settlement.messages.ledger import (
     AdjustCash,
     BalanceChanged,
@@ -93,6 +94,7 @@ SettlementCommand = (
     | EnterOffer
     | BustTrade
     | AdjustCash
+    | ContractsCommand
 )
 SettlementEvent = (
     RequestRefused
@@ -109,6 +111,7 @@ SettlementEvent = (
     | OrderRepeated
     | TradeBusted
     | CashAdjusted
+    | ContractsEvent
 )
 
 __all__ = [

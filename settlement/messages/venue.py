@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from settlement.messages.common import MAXIMUM_INTEGER, Message, Text
+from settlement.messages.contracts import ContractTerms, Differential
 from settlement.messages.storage import StorageTariff
 
 RatePpm = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -47,6 +48,8 @@ class ConfigureVenue(Message, frozen=True, kw_only=True, tag="configure_venue"):
     varieties: tuple[Variety, ...]
     storage: tuple[StorageTariff, ...] = ()
     fee_taker_rate_ppm: RatePpm | None = None
+    contract: ContractTerms | None = None
+    differentials: tuple[Differential, ...] = ()
 
     @property
     def taker_rate_ppm(self) -> int:
@@ -70,6 +73,8 @@ class VenueConfigured(Message, frozen=True, kw_only=True, tag="venue_configured"
     varieties: tuple[Variety, ...]
     storage: tuple[StorageTariff, ...] = ()
     fee_taker_rate_ppm: RatePpm | None = None
+    contract: ContractTerms | None = None
+    differentials: tuple[Differential, ...] = ()
 
 
 class ParticipantRegistered(Message, frozen=True, kw_only=True, tag="participant_registered"):
