@@ -29,14 +29,19 @@ def parse_symbol(symbol: str) -> SymbolParts | None:
     variety, grade, warehouse, harvest_week = parts
     if not (2 <= len(variety) <= 4 and _capitals(variety)) or grade not in ("E", "1", "2"):
         return None
-    letters = warehouse.rstrip("0123456789")
-    if not (2 <= len(letters) <= 3 and _capitals(letters) and 1 <= len(warehouse) - len(letters) <= 2):
+    if not is_warehouse_code(warehouse):
         return None
     if len(harvest_week) != 5 or harvest_week[2] != "W":
         return None
     if not (harvest_week[:2] + harvest_week[3:]).isdigit() or not 1 <= int(harvest_week[3:]) <= 53:
         return None
     return SymbolParts(variety, grade, warehouse, harvest_week)
+
+
+def is_warehouse_code(text: str) -> bool:
+    """Whether a warehouse may be called so; the form is `^[A-Z]{2,3}[0-9]{1,2}$`."""
+    letters = text.rstrip("0123456789")
+    return 2 <= len(letters) <= 3 and text.isascii() and _capitals(letters) and 1 <= len(text) - len(letters) <= 2
 
 
 def _capitals(text: str) -> bool:
