@@ -85,6 +85,10 @@ class ContractTerms(Message, frozen=True, kw_only=True):
     automatic_tender: bool = True
     """Whether the goods set aside count as tendered at the end of the term where the seller has not said anything."""
 
+    def earnest_fen(self, traded_fen: int) -> int:
+        """The earnest money on all that an order has traded, rounded up to the fen: each trade pays the increase."""
+        return -(-self.earnest_permille * traded_fen // 1_000)
+
 
 class Differential(Message, frozen=True, kw_only=True):
     """What a kilogram of goods is worth more (or less) than the venue's standard for being there, or being such.
