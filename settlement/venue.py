@@ -60,11 +60,17 @@ def first_definition(symbol: str, profile: Profile) -> DefineInstrument:
 
 
 def refuse_venue(command: ConfigureVenue) -> tuple[str, str] | None:
-    """(reason, field) of the first list that names a code twice, or None."""
+    """(reason, field) of the first list that names a code twice, or a warehouse that is none; or None."""
     for field, codes in (
         ("warehouses", [warehouse.code for warehouse in command.warehouses]),
         ("varieties", [variety.code for variety in command.varieties]),
     ):
         if len(dict.fromkeys(codes)) != len(codes):
             return f"invalid_{field}", field
+    stores = [warehouse.code for warehouse in command.warehouses]
+    tariffs = [tariff.warehouse for tariff in command.storage]
+    if len(dict.fromkeys(tariffs)) != len(tariffs) or any(code not in stores for code in tariffs):
+        return "invalid_storage", "storage"
+    if command.climate is not None and command.climate.low_dc > command.climate.high_dc:
+        return "invalid_climate", "climate"
     return None

@@ -8,6 +8,7 @@ new ones come with defaults.
 Each subject has a module of its own; what is said in many rooms is also had from here.
 """
 
+from settlement.messages.climate import ClimateCommand, ClimateEvent
 from settlement.messages.common import (
     CASH,
     MAXIMUM_INTEGER,
@@ -21,6 +22,7 @@ from settlement.messages.common import (
     Text,
 )
 from settlement.messages.contracts import ContractsCommand, ContractsEvent
+from settlement.messages.delivery import DeliveryCommand, DeliveryEvent
 from settlement.messages.ledger import (
     AdjustCash,
     BalanceChanged,
@@ -68,6 +70,7 @@ from settlement.messages.receipts import (
     ReceiptChanged,
     ReceiptState,
 )
+from settlement.messages.storage import StorageCommand, StorageEvent
 from settlement.messages.venue import (
     ConfigureVenue,
     Grade,
@@ -95,6 +98,9 @@ SettlementCommand = (
     | BustTrade
     | AdjustCash
     | ContractsCommand
+    | DeliveryCommand
+    | StorageCommand
+    | ClimateCommand
 )
 SettlementEvent = (
     RequestRefused
@@ -112,6 +118,9 @@ SettlementEvent = (
     | TradeBusted
     | CashAdjusted
     | ContractsEvent
+    | DeliveryEvent
+    | StorageEvent
+    | ClimateEvent
 )
 
 __all__ = [
@@ -128,7 +137,11 @@ __all__ = [
     "CashDeposited",
     "CivilDate",
     "ClientOrderId",
+    "ClimateCommand",
+    "ClimateEvent",
     "ConfigureVenue",
+    "DeliveryCommand",
+    "DeliveryEvent",
     "Deposit",
     "EnterAuction",
     "EnterBid",
@@ -166,6 +179,8 @@ __all__ = [
     "Role",
     "SettlementCommand",
     "SettlementEvent",
+    "StorageCommand",
+    "StorageEvent",
     "Text",
     "TradeBusted",
     "TradeSettled",

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from matching.messages import TimeNs
-from settlement.messages.common import Message, PositiveInteger, Text
+from settlement.messages.common import Message, PositiveInteger
 
 MAXIMUM_READINGS = 2_000
 """Readings of one command at most: more than a day of them, one a minute."""

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from settlement.messages.climate import ClimateRule
 from settlement.messages.common import MAXIMUM_INTEGER, Message, Text
 from settlement.messages.contracts import ContractTerms, Differential
+from settlement.messages.delivery import DeliveryTerms, Dock
 from settlement.messages.storage import StorageTariff
 
 RatePpm = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -50,6 +52,9 @@ class ConfigureVenue(Message, frozen=True, kw_only=True, tag="configure_venue"):
     fee_taker_rate_ppm: RatePpm | None = None
     contract: ContractTerms | None = None
     differentials: tuple[Differential, ...] = ()
+    climate: ClimateRule | None = None
+    docks: tuple[Dock, ...] = ()
+    delivery: DeliveryTerms = DeliveryTerms()
 
     @property
     def taker_rate_ppm(self) -> int:
@@ -75,6 +80,9 @@ class VenueConfigured(Message, frozen=True, kw_only=True, tag="venue_configured"
     fee_taker_rate_ppm: RatePpm | None = None
     contract: ContractTerms | None = None
     differentials: tuple[Differential, ...] = ()
+    climate: ClimateRule | None = None
+    docks: tuple[Dock, ...] = ()
+    delivery: DeliveryTerms = DeliveryTerms()
 
 
 class ParticipantRegistered(Message, frozen=True, kw_only=True, tag="participant_registered"):
