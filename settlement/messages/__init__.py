@@ -62,15 +62,39 @@ from settlement.messages.orders import (
     Via,
 )
 from settlement.messages.receipts import (
+    ENDED_STATES,
+    LIVE_STATES,
+    Hold,
+    HoldCause,
+    HoldReceipt,
     IssueReceipt,
+    LiftHold,
     LoadOut,
+    LotRegraded,
+    MergeReceipts,
     OrderDelivery,
+    Pledge,
+    PledgeReceipt,
     Receipt,
     ReceiptCause,
     ReceiptChanged,
+    ReceiptCommand,
+    ReceiptEvent,
+    ReceiptsMerged,
     ReceiptState,
+    ReceiptTransferred,
+    RecordShrinkage,
+    RegradeLot,
+    ReleasePledge,
+    ReplaceReceipt,
+    ReportLoss,
+    SplitReceipt,
+    StockCause,
+    StockChanged,
+    TakeStock,
+    TransferReceipt,
+    VoidReceipt,
 )
-from settlement.messages.storage import StorageCommand, StorageEvent
 from settlement.messages.venue import (
     ConfigureVenue,
     Grade,
@@ -90,9 +114,7 @@ SettlementCommand = (
     | AnnounceLot
     | WeighLot
     | InspectLot
-    | IssueReceipt
-    | OrderDelivery
-    | LoadOut
+    | ReceiptCommand
     | EnterOrder
     | EnterOffer
     | BustTrade
@@ -108,7 +130,7 @@ SettlementEvent = (
     | ParticipantRegistered
     | CashDeposited
     | LotChanged
-    | ReceiptChanged
+    | ReceiptEvent
     | LedgerPosted
     | BalanceChanged
     | LotsDelivered
@@ -125,6 +147,8 @@ SettlementEvent = (
 
 __all__ = [
     "CASH",
+    "ENDED_STATES",
+    "LIVE_STATES",
     "MAXIMUM_INTEGER",
     "MAXIMUM_LOTS_PER_ORDER",
     "MAXIMUM_MONEY_FEN",
@@ -154,40 +178,63 @@ __all__ = [
     "EnterTake",
     "ExecutionReport",
     "Grade",
+    "Hold",
+    "HoldCause",
+    "HoldReceipt",
     "InspectLot",
     "IssueReceipt",
     "LedgerPosted",
+    "LiftHold",
     "LoadOut",
     "Lot",
     "LotChanged",
+    "LotRegraded",
     "LotStatus",
     "LotsDelivered",
+    "MergeReceipts",
     "Message",
     "Natural",
     "OrderDelivery",
     "OrderRepeated",
     "OrderStatus",
     "ParticipantRegistered",
+    "Pledge",
+    "PledgeReceipt",
     "PositiveInteger",
     "Profile",
     "Receipt",
     "ReceiptCause",
     "ReceiptChanged",
+    "ReceiptCommand",
+    "ReceiptEvent",
     "ReceiptState",
+    "ReceiptTransferred",
+    "ReceiptsMerged",
+    "RecordShrinkage",
     "RegisterParticipant",
+    "RegradeLot",
+    "ReleasePledge",
+    "ReplaceReceipt",
+    "ReportLoss",
     "RequestRefused",
     "Role",
     "SettlementCommand",
     "SettlementEvent",
+    "SplitReceipt",
+    "StockCause",
+    "StockChanged",
     "StorageCommand",
     "StorageEvent",
+    "TakeStock",
     "Text",
     "TradeBusted",
     "TradeSettled",
     "Transfer",
+    "TransferReceipt",
     "Variety",
     "VenueConfigured",
     "Via",
+    "VoidReceipt",
     "Warehouse",
     "WeighLot",
 ]
