@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
-from msgspec import to_builtins
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Table, func, select, tuple_
 
@@ -32,7 +31,6 @@ MAXIMUM_TOLD: Final = 20
 """Differences of one table that are told one by one."""
 
 LIVE_STATUSES: Final = ("accepted", "resting", "partly_filled")
-CONFIGURATION_COLUMNS: Final = ("profile", "fee_rate_ppm", "fee_minimum_fen", "warehouses", "varieties")
 ENDED_STATES: Final = ("split", "delivered")
 
 
@@ -109,9 +107,8 @@ class Reckoning:
             case messages.ParticipantRegistered():
                 self._participants.put(asdict(event), ended=True)
             case messages.VenueConfigured():
-                told = to_builtins(event)
-                named = {field: told.pop(field) for field in CONFIGURATION_COLUMNS}
-                self._configurations.put({**named, "further": told, **stamp}, ended=True)
+                told = {name: value for name, value in msgspec.to_builtins(event).items() if name != "type"}
+                self._configurations.put({"configuration": told, **stamp}, ended=True)
             case messages.TradeBusted():
                 trade_id = event.trade.trade_id
                 self._busted.add(trade_id)

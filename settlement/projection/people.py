@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from msgspec import to_builtins
+import msgspec
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
@@ -25,9 +25,9 @@ class People:
         set_rows(connection, tables.participants, list(self._participants.values()))
 
     def _configure(self, event: VenueConfigured, sequence: int, time_ns: int) -> None:
-        told = to_builtins(event) | {"sequence": sequence, "time_ns": time_ns}
-        row = {column.name: told.pop(column.name) for column in tables.venue_configurations.c if column.name in told}
-        self._configurations.append(fit(row | {"further": told}))
+        configuration = msgspec.to_builtins(event)
+        del configuration["type"]  # the journal's word
+        self._configurations.append({"sequence": sequence, "time_ns": time_ns, "configuration": configuration})
 
     def _register(self, event: ParticipantRegistered, _sequence: int, _time_ns: int) -> None:
         self._participants[event.participant_id] = fit(asdict(event))

@@ -29,12 +29,8 @@ def participant_by_name(connection: Connection, name: str) -> ParticipantRegiste
 def venue(connection: Connection, sequence: int | None = None) -> ConfigureVenue | None:
     """The configuration in force, or what was in force after a command; none before the first."""
     table = tables.venue_configurations
-    query = select(table).order_by(table.c.sequence.desc()).limit(1)
-    found = connection.execute(query if sequence is None else query.where(table.c.sequence <= sequence)).mappings()
-    row = found.first()
-    if row is None:
-        return None
-    told = {**row, **row["further"]}
-    return msgspec.convert(
-        {name: told[name] for name in ConfigureVenue.__struct_fields__ if name in told}, ConfigureVenue
-    )
+    query = select(table.c.configuration).order_by(table.c.sequence.desc()).limit(1)
+    if sequence is not None:
+        query = query.where(table.c.sequence <= sequence)
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else msgspec.convert(found, ConfigureVenue)

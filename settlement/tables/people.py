@@ -9,15 +9,11 @@ venue_configurations = Table(
     metadata,
     identifier("sequence"),
     integer("time_ns"),
-    words("profile"),
-    integer("fee_rate_ppm"),
-    integer("fee_minimum_fen"),
-    Column("warehouses", JSON, nullable=False),
-    Column("varieties", JSON, nullable=False),
-    Column("further", JSON, nullable=False, server_default="{}"),
+    Column("configuration", JSON, nullable=False),
 )
-"""Each configuration that the venue has had; the one of the highest sequence is in force. `further` holds what else it
-says, by the field's name: a new rule needs no column."""
+"""Each configuration that the venue has had, whole, by the names of `VenueConfigured`; the one of the highest sequence
+is in force. It is read whole or not at all, a new rule needs no column, and what an older one does not tell of has its
+default."""
 
 participants = Table(
     "participants",

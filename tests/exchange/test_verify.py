@@ -284,8 +284,8 @@ ENDED_ORDER = "(SELECT min(order_id) FROM orders WHERE status = 'filled')"
         ),
         ("UPDATE deposits SET reference = 'another' WHERE participant_id = 4", "has reference 'another'"),
         (
-            "UPDATE venue_configurations SET fee_rate_ppm = 0 WHERE sequence = 1",
-            "venue_configurations: 1 has fee_rate_ppm 0",
+            "UPDATE venue_configurations SET configuration = '{}' WHERE sequence = 1",
+            "venue_configurations: 1 has configuration {}",
         ),
         ("UPDATE instruments SET phase = 'halted' WHERE symbol = 'BXJ-1-SX1-26W51'", "has phase 'halted'"),
         ("DELETE FROM instruments WHERE symbol = 'BXJ-1-SX1-26W51'", "instruments: BXJ-1-SX1-26W51 is missing"),
