@@ -1,0 +1,425 @@
+"""Trading: orders and offers come in, what they may cost or deliver is set aside, and the market has them.
+
+reserve ──► match ──► clear
+cash and receipts    matching.Market    `exchange.clearing`: settlement, what is freed, what is reported
+are set aside first  decides            so that no trade can fail
+"""
+
+from typing import Any, Final
+
+from exchange.clearing import Clearing
+from exchange.offers import WITHDRAWALS, Unknown, draft, reason_here, rejection
+from matching import Market
+from matching.messages import (
+    AcceptanceRejected,
+    AcceptCounter,
+    AmendOrder,
+    AmendRejected,
+    Bid,
+    CancelOrder,
+    CancelRejected,
+    DeclineReport,
+    MassCancel,
+    OpenAuction,
+    OrderAmended,
+    OrderRejected,
+    PlaceOrder,
+    WithdrawAuction,
+    WithdrawCounter,
+    WithdrawListing,
+    WithdrawReport,
+)
+from settlement.books import Books
+from settlement.busts import refuse_unwinding, unwind
+from settlement.clearing import Order, Purse
+from settlement.messages import (
+    CASH,
+    MAXIMUM_LOTS_PER_ORDER,
+    BustTrade,
+    EnterAuction,
+    EnterBid,
+    EnterConfirmation,
+    EnterCounter,
+    EnterListing,
+    EnterOffer,
+    EnterOrder,
+    EnterReport,
+    EnterTake,
+)
+from settlement.office import Handlers
+from settlement.receipts import Lots
+
+NO_LOTS: Final[Lots] = []
+"""What a buy holds of receipts, one for all of them: nobody adds to it."""
+
+
+class Trading:
+    """The desk at which participants trade and operators take trades back."""
+
+    def __init__(self, books: Books, market: Market, clearing: Clearing) -> None:
+        self._books: Final = books
+        self._market: Final = market
+        self._clearing: Final = clearing
+        self._purses: Final = books.purses
+        self._receipts: Final = books.receipts
+        self._events: Final = books.events
+        self._client_ids: Final = clearing.client_ids
+        self.last_order_id = 0
+
+    def handlers(self) -> Handlers:
+        return {
+            EnterOrder: self._enter_order,
+            EnterListing: self._enter_offer,
+            EnterTake: self._enter_offer,
+            EnterCounter: self._enter_offer,
+            EnterAuction: self._enter_offer,
+            EnterBid: self._enter_offer,
+            EnterReport: self._enter_offer,
+            EnterConfirmation: self._enter_offer,
+            AcceptCounter: self._accept_counter,
+            WithdrawListing: self._withdraw_listing,
+            WithdrawCounter: self._withdraw_counter,
+            WithdrawAuction: self._withdraw_auction,
+            WithdrawReport: self._end_report,
+            DeclineReport: self._end_report,
+            CancelOrder: self._cancel_order,
+            AmendOrder: self._amend_order,
+            MassCancel: self._mass_cancel,
+            BustTrade: self._bust_trade,
+        }
+
+    # Orders: reserve, match, clear
+
+    def _enter_order(self, command: EnterOrder) -> None:
+        participant_id = command.participant_id
+        client_order_id = command.client_order_id
+        known = self._client_ids.get(participant_id, client_order_id)
+        if known is not None:
+            self._events.append(self._client_ids.repeated(known, command))
+            return
+        purse = self._purses.get(participant_id)
+        if purse is None:
+            self._books.refuse(command, "unknown_participant", "participant_id")
+            return
+        venue = self._books.venue
+        self.last_order_id = order_id = self.last_order_id + 1
+        self._client_ids.remember(command, order_id, self._books.sequence)
+        place = PlaceOrder(
+            order_id,
+            participant_id,
+            command.symbol,
+            command.side,
+            command.quantity,
+            command.kind,
+            command.price,
+            command.stop_price,
+            command.time_in_force,
+            command.expires_ns,
+            command.display_quantity,
+            command.minimum_quantity,
+            command.post_only,
+            command.self_trade,
+        )
+        order = Order(
+            order_id,
+            client_order_id,
+            participant_id,
+            command.symbol,
+            command.side,
+            command.kind,
+            command.price,
+            command.stop_price,
+            command.quantity,
+            command.time_in_force,
+            command.expires_ns,
+            command.display_quantity,
+            command.minimum_quantity,
+            command.post_only,
+            command.lots,
+            venue.fee_rate_ppm,
+            venue.taker_rate_ppm,
+            venue.fee_minimum_fen,
+            None,
+            [] if command.side == "sell" else NO_LOTS,
+            command.kind == "limit" and command.display_quantity is None and command.time_in_force != "closing",
+        )
+        self._clearing.touched[order_id] = order
+        refusal = self._reserve(order, place, purse)
+        if refusal is not None:
+            # The market's own reasons come before those of clearing.
+            self._clearing.reject(order, self._market.check(place) or refusal)
+            return
+        events = self._market.apply(place)
+        if type(events[0]) is OrderRejected:
+            self._clearing.free(order)
+            self._clearing.reject(order, events[0].reason)
+            return
+        self._clearing.admit(order)
+        if order.display_quantity is not None:
+            self._clearing.icebergs.setdefault(order.symbol, {})[order_id] = order
+        if len(events) == 1:
+            self._events.append(events[0])
+        else:
+            self._clearing.clear(events)
+
+    def _reserve(self, order: Order, place: PlaceOrder, purse: Purse) -> str | None:
+        """Set aside what the order may cost or deliver; the refusal, which changes nothing, or None.
+
+        Buys: `invalid_lots` (a buy names none), `no_price_bound`, `insufficient_funds`. Sells: `invalid_lots` (none, or
+        one twice), `too_many_lots`, `unknown_receipt`, `insufficient_goods`. What the market refuses anyway may pass.
+        """
+        quantity = order.quantity
+        if order.side == "buy":
+            if order.named is not None:
+                return "invalid_lots"
+            price = order.price
+            if price is None:
+                return self._reserve_unpriced(order, place, purse)
+            if quantity <= 0 or price <= 0:
+                return None
+            order.bound = price
+            needed_fen = order.required_fen(quantity, price)
+            if needed_fen > purse.total_fen - purse.reserved_fen:
+                return "insufficient_funds"
+            order.reserved_fen = needed_fen
+            purse.reserved_fen += needed_fen
+            return None
+        named = order.named
+        if named is not None:
+            if not named or len(dict.fromkeys(named)) != len(named):
+                return "invalid_lots"
+            if len(named) > MAXIMUM_LOTS_PER_ORDER:
+                return "too_many_lots"
+        if quantity <= 0:
+            return None
+        return self._receipts.reserve(order.participant_id, order.symbol, quantity, named, order.lots)
+
+    def _reserve_unpriced(self, order: Order, place: PlaceOrder, purse: Purse) -> str | None:
+        """A buy without a limit: what it meets now if it trades at once, else its whole quantity at the band's top."""
+        refusal = self._market.check(place)
+        if refusal is not None:
+            return refusal
+        instrument = self._market.instrument(order.symbol)
+        assert instrument is not None
+        if order.kind == "market" and instrument.phase == "continuous" and order.time_in_force != "closing":
+            traded_fen = sum(price * quantity for price, quantity in self._market.walk(place))
+            needed_fen = order.cost_fen(traded_fen)
+        else:
+            if instrument.band is None or instrument.reference_price is None:
+                return "no_price_bound"
+            order.bound = instrument.reference_price + instrument.band * instrument.tick_size
+            needed_fen = order.required_fen(order.quantity, order.bound)
+        if needed_fen > purse.total_fen - purse.reserved_fen:
+            return "insufficient_funds"
+        order.reserved_fen = needed_fen
+        purse.reserved_fen += needed_fen
+        return None
+
+    def _cancel_order(self, command: CancelOrder) -> None:
+        """Also withdraws whatever else he has offered; `bid_stands`, `has_bids`: nobody steps back from an auction."""
+        order_id = self._clearing.own_order_id = command.order_id
+        order = self._clearing.orders.get(order_id)
+        if order is None or order.via == "order" or order.participant_id != command.participant_id:
+            self._clearing.clear(self._market.apply(command))
+            return
+        withdraw = WITHDRAWALS.get(order.via)
+        if withdraw is None:
+            self._events.append(CancelRejected(order_id, "bid_stands"))
+            return
+        refusal = self._market.check(withdraw(order_id, order.participant_id))
+        if refusal is not None:
+            self._events.append(CancelRejected(order_id, refusal))
+            return
+        self._clearing.clear(self._market.apply(withdraw(order_id, order.participant_id)))
+
+    def _mass_cancel(self, command: MassCancel) -> None:
+        self._clearing.clear(self._market.apply(command))
+
+    def _amend_order(self, command: AmendOrder) -> None:
+        order_id = command.order_id
+        refusal = self._market.check(command)
+        order = self._clearing.orders[order_id] if refusal is None else None
+        if order is not None:
+            refusal = self._reserve_amendment(order, command)
+        if order is None or refusal is not None:
+            self._events.append(AmendRejected(order_id, refusal or "unknown_order"))
+            return
+        self._clearing.own_order_id = order_id
+        events = self._market.apply(command)
+        if command.display_quantity is not None and type(events[0]) is OrderAmended:
+            order.display_quantity = command.display_quantity
+            order.plain = False
+            self._clearing.icebergs.setdefault(order.symbol, {})[order_id] = order
+        self._clearing.clear(events)
+
+    def _reserve_amendment(self, order: Order, command: AmendOrder) -> str | None:
+        """Set aside what the amended order needs beyond what it holds; the refusal, which changes nothing, or None."""
+        quantity = order.quantity if command.quantity is None else command.quantity
+        if quantity <= order.filled:
+            return None
+        if order.side == "sell":
+            extra = quantity - order.quantity
+            if extra <= 0:
+                return None
+            refusal = self._receipts.reserve(order.participant_id, order.symbol, extra, order.named, order.lots)
+            if refusal is None:
+                self._books.balances[order.participant_id, order.symbol] = None
+            return refusal
+        bound = order.bound if command.price is None else command.price
+        assert bound is not None
+        return self._clearing.raise_reservation(order, order.required_fen(quantity, bound))
+
+    # Trading without a book: the same, for what is listed, auctioned or reported
+
+    def _enter_offer(self, command: EnterOffer) -> None:
+        """Give it a number, reserve what it may cost or deliver, and let the market have it.
+
+        Refused without a number: what `draft` does not know. Rejected: the market's reasons; `invalid_receipt_id` (a
+        buy names none); `receipt_expires` (before an auction would end); as orders `insufficient_funds`,
+        `unknown_receipt`, `insufficient_goods`, `too_many_lots`.
+        """
+        participant_id = command.participant_id
+        known = self._client_ids.get(participant_id, command.client_order_id)
+        if known is not None:
+            self._events.append(self._client_ids.repeated(known, command))
+            return
+        if participant_id not in self._purses:
+            self._books.refuse(command, "unknown_participant", "participant_id")
+            return
+        order_id = self.last_order_id + 1
+        drafted = draft(command, order_id, self._market, self._books.venue, self._books.participants)
+        if isinstance(drafted, Unknown):
+            self._books.refuse(command, drafted.reason, drafted.field)
+            return
+        order, said = drafted
+        self.last_order_id = order_id
+        self._client_ids.remember(command, order_id, self._books.sequence)
+        self._clearing.touched[order_id] = order
+        refusal = self._market.check(said) or self._refuse_receipt(order, said) or self._reserve_offer(order)
+        if refusal is not None:
+            refusal = reason_here(refusal)
+            self._events.append(rejection(said, refusal))
+            self._clearing.finish(order, "rejected", refusal)
+            return
+        self._clearing.admit(order)
+        self._clearing.clear(self._market.apply(said))
+
+    def _refuse_receipt(self, order: Order, said: Any) -> str | None:
+        """A buyer names no receipt. An auction ends before the receipts do that it or its leading bid sells, also where
+        this bid would extend it: nobody could withdraw either.
+        """
+        if order.side == "buy" and order.named is not None:
+            return "invalid_receipt_id"
+        ends_ns = None
+        receipt_id = None if order.named is None else order.named[0]
+        if type(said) is OpenAuction:
+            ends_ns = said.ends_ns
+        elif type(said) is Bid:
+            auction = self._market.auction(said.auction_id)
+            assert auction is not None
+            if auction.style == "english":
+                ends_ns = max(auction.ends_ns, self._books.time_ns + auction.extension_ns)
+                if auction.side == "sell":
+                    receipt_id = auction.lot_id
+        receipt = None if receipt_id is None else self._receipts.get(receipt_id)
+        if ends_ns is None or receipt is None:
+            return None
+        return "receipt_expires" if self._receipts.stock(receipt.lot_id).expires_ns < ends_ns else None
+
+    def _reserve_offer(self, order: Order) -> str | None:
+        """Set aside what it may cost or deliver; the refusal, which changes nothing, or None.
+
+        The market has nothing against it any more. Who raises his own leading bid has that one's hold for it.
+        """
+        raised = None
+        if order.via == "bid":
+            assert order.offer_id is not None
+            leading = self._clearing.leading.get(order.offer_id)
+            if leading is not None and self._clearing.orders[leading].participant_id == order.participant_id:
+                raised = self._clearing.orders[leading]
+                self._clearing.free(raised)
+        refusal = self._hold(order)
+        if refusal is not None and raised is not None:
+            back = self._hold(raised)
+            assert back is None, back
+        return refusal
+
+    def _hold(self, order: Order) -> str | None:
+        """Reserve for all of it, which holds nothing yet and has traded nothing."""
+        if order.side == "sell":
+            return self._receipts.reserve(order.participant_id, order.symbol, order.quantity, order.named, order.lots)
+        assert order.bound is not None
+        purse = self._purses[order.participant_id]
+        needed_fen = order.required_fen(order.quantity, order.bound)
+        if needed_fen > purse.total_fen - purse.reserved_fen:
+            return "insufficient_funds"
+        order.reserved_fen = needed_fen
+        purse.reserved_fen += needed_fen
+        return None
+
+    def _accept_counter(self, command: AcceptCounter) -> None:
+        """The lister's own listing answers. A want that is accepted dearer than it was listed needs the difference."""
+        refusal = self._market.check(command)
+        if refusal is None:
+            counter = self._market.counter(command.counter_id)
+            assert counter is not None
+            listing = self._clearing.orders[counter.listing_id]
+            if listing.side == "buy":
+                assert listing.bound is not None
+                left = listing.quantity - listing.filled
+                accepted = min(counter.quantity, left)
+                open_fen = counter.price * accepted + listing.bound * (left - accepted)
+                refusal = self._clearing.raise_reservation(listing, listing.cost_fen(open_fen))
+            self._clearing.own_order_id = counter.listing_id
+        if refusal is not None:
+            self._events.append(AcceptanceRejected(command.counter_id, refusal))
+            return
+        self._clearing.clear(self._market.apply(command))
+
+    def _withdraw_listing(self, command: WithdrawListing) -> None:
+        self._clearing.own_order_id = command.listing_id
+        self._clearing.clear(self._market.apply(command))
+
+    def _withdraw_counter(self, command: WithdrawCounter) -> None:
+        self._clearing.own_order_id = command.counter_id
+        self._clearing.clear(self._market.apply(command))
+
+    def _withdraw_auction(self, command: WithdrawAuction) -> None:
+        self._clearing.own_order_id = command.auction_id
+        self._clearing.clear(self._market.apply(command))
+
+    def _end_report(self, command: WithdrawReport | DeclineReport) -> None:
+        self._clearing.own_order_id = command.report_id
+        self._clearing.clear(self._market.apply(command))
+
+    # Corrections by an operator
+
+    def _bust_trade(self, command: BustTrade) -> None:
+        """Refused: `unknown_trade`, `too_old`, `already_busted`, `goods_moved`, `funds_moved`."""
+        if not self._books.may(command, "operator_id", ("operator",)):
+            return
+        settled = self._clearing.trades.find(command.trade_id)
+        if isinstance(settled, str):
+            self._books.refuse(command, settled, "trade_id")
+            return
+        trade = settled.trade
+        buyer, seller = self._purses[trade.buyer_id], self._purses[trade.seller_id]
+        refusal = refuse_unwinding(trade, seller, self._receipts)
+        if refusal is not None:
+            self._books.refuse(command, refusal, "trade_id")
+            return
+        self._clearing.trades.bust(trade.trade_id)
+        unwind(
+            settled,
+            command.operator_id,
+            command.reason,
+            buyer,
+            seller,
+            self._books.ledger,
+            self._receipts,
+            self._books.time_ns,
+            self._events,
+        )
+        for participant_id in (trade.buyer_id, trade.seller_id):
+            self._books.balances[participant_id, CASH] = None
+            self._books.balances[participant_id, trade.symbol] = None
