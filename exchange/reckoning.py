@@ -31,7 +31,7 @@ MAXIMUM_TOLD: Final = 20
 """Differences of one table that are told one by one."""
 
 LIVE_STATUSES: Final = ("accepted", "resting", "partly_filled")
-ENDED_STATES: Final = ("split", "delivered")
+ENDED_STATES: Final = ("split", "merged", "delivered", "void", "replaced")
 
 
 class Reckoning:
@@ -55,6 +55,10 @@ class Reckoning:
         self._deposits = self._rows(tables.deposits)
         self._lots = self._rows(tables.lots)
         self._receipts = self._rows(tables.receipts)
+        self._merges = self._rows(tables.receipt_merges)
+        self._receipt_transfers = self._rows(tables.receipt_transfers)
+        self._regrades = self._rows(tables.regrades)
+        self._stock_changes = self._rows(tables.stock_changes)
         self._orders = self._rows(tables.orders)
         self._fills = self._rows(tables.fills)
         self._transfers = self._rows(tables.transfers)
@@ -99,7 +103,18 @@ class Reckoning:
             case messages.TradeSettled():
                 self._settle(event, stamp)
             case messages.ReceiptChanged():
-                self._receipts.put(asdict(event.receipt), ended=event.receipt.state in ENDED_STATES)
+                pledge = event.receipt.pledge
+                lender = {"lender_id": None if pledge is None else pledge.lender_id}
+                self._receipts.put({**asdict(event.receipt), **lender}, ended=event.receipt.state in ENDED_STATES)
+            case messages.ReceiptsMerged():
+                for merged in event.merged:
+                    self._merges.put({"merged_receipt_id": merged, "receipt_id": event.receipt_id}, ended=True)
+            case messages.ReceiptTransferred():
+                self._receipt_transfers.put({**asdict(event), **stamp}, ended=True)
+            case messages.LotRegraded():
+                self._regrades.put({**asdict(event), **stamp}, ended=True)
+            case messages.StockChanged():
+                self._stock_changes.put({**asdict(event), **stamp}, ended=True)
             case messages.LotChanged():
                 self._lots.put(asdict(event.lot), ended=event.lot.status in ("receipted", "refused"))
             case messages.CashDeposited():
@@ -198,6 +213,10 @@ class Reckoning:
             self._deposits,
             self._lots,
             self._receipts,
+            self._merges,
+            self._receipt_transfers,
+            self._regrades,
+            self._stock_changes,
             self._orders,
             self._fills,
             self._transfers,

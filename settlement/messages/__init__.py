@@ -95,6 +95,7 @@ from settlement.messages.receipts import (
     TransferReceipt,
     VoidReceipt,
 )
+from settlement.messages.storage import StorageCommand, StorageEvent
 from settlement.messages.venue import (
     ConfigureVenue,
     Grade,

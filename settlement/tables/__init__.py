@@ -10,7 +10,7 @@ Each subject has a module, named as its office and never as a table, so that `ta
 """
 
 from settlement.tables.common import metadata, storable
-from settlement.tables.depository import receipts
+from settlement.tables.depository import receipt_merges, receipt_transfers, receipts, regrades, stock_changes
 from settlement.tables.intake import lots
 from settlement.tables.people import participants, venue_configurations
 from settlement.tables.trading import busts, fills, orders
@@ -26,7 +26,11 @@ __all__ = [
     "metadata",
     "orders",
     "participants",
+    "receipt_merges",
+    "receipt_transfers",
     "receipts",
+    "regrades",
+    "stock_changes",
     "storable",
     "transfers",
     "venue_configurations",
