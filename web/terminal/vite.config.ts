@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
@@ -11,7 +11,7 @@ const root = import.meta.dirname;
 export default defineConfig({
   root,
   base: '/',
-  plugins: [chineseFont(), svelte(), apiReader()],
+  plugins: [chineseFont(), svelte(), apiReader(), documentFont()],
   build: {
     outDir: '../static/terminal',
     emptyOutDir: true,
@@ -48,6 +48,26 @@ function apiReader(): Plugin {
       mkdirSync(target, { recursive: true });
       for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js'])
         copyFileSync(join(source, name), join(target, name));
+    },
+  };
+}
+
+/**
+ * The server draws documents with the same font and embeds what each needs of it. It reads WOFF, which Python can
+ * unpack by itself: the whole font of common characters in two weights, and the slices that hold the rare ones.
+ */
+function documentFont(): Plugin {
+  return {
+    name: 'document-font',
+    apply: 'build',
+    closeBundle() {
+      const source = dirname(createRequire(import.meta.url).resolve('@fontsource/noto-sans-sc/package.json'));
+      const target = join(root, '../static/fonts');
+      mkdirSync(target, { recursive: true });
+      for (const name of ['LICENSE', 'unicode.json']) copyFileSync(join(source, name), join(target, name));
+      const wanted = /^noto-sans-sc-(chinese-simplified-(400|600)|(\d+|cyrillic|latin-ext|vietnamese)-400)-normal\.woff$/;
+      for (const name of readdirSync(join(source, 'files')))
+        if (wanted.test(name)) copyFileSync(join(source, 'files', name), join(target, name));
     },
   };
 }
