@@ -88,10 +88,19 @@ class Clearing:
         if mine is None:
             mine = self.orders_of[participant_id] = {}
         mine[order.order_id] = order
-        self._balances[participant_id, CASH if order.side == "buy" else order.symbol] = None
+        self._touch_balances(order)
+
+    def _touch_balances(self, order: Order) -> None:
+        """Tell what it may hold some of."""
+        participant_id = order.participant_id
+        if order.side == "sell":
+            self._balances[participant_id, order.symbol] = None
+            if order.terms is None:
+                return
+        self._balances[participant_id, CASH] = None
 
     def raise_reservation(self, order: Order, needed_fen: int) -> str | None:
-        """Let a buy hold at least so much; `insufficient_funds`, which changes nothing, or None."""
+        """Let an order hold at least so much money; `insufficient_funds`, which changes nothing, or None."""
         extra_fen = needed_fen - order.reserved_fen
         if extra_fen <= 0:
             return None
@@ -219,7 +228,7 @@ class Clearing:
         order_id = order.order_id
         participant_id = order.participant_id
         self.free(order)
-        self._balances[participant_id, CASH if order.side == "buy" else order.symbol] = None
+        self._touch_balances(order)
         del self.orders[order_id]
         mine = self.orders_of[participant_id]
         del mine[order_id]
@@ -245,11 +254,10 @@ class Clearing:
 
     def free(self, order: Order) -> None:
         """Free all that an order holds."""
-        if order.side == "sell":
-            lots = order.lots
-            if lots:
-                self._receipts.release(lots, sum([held for _, held in lots]))
-        elif order.reserved_fen:
+        lots = order.lots
+        if lots:
+            self._receipts.release(lots, sum([held for _, held in lots]))
+        if order.reserved_fen:
             self._purses[order.participant_id].reserved_fen -= order.reserved_fen
             order.reserved_fen = 0
 
@@ -260,7 +268,7 @@ class Clearing:
             if surplus > 0:
                 self._receipts.release(order.lots, surplus)
                 self._balances[order.participant_id, order.symbol] = None
-        elif order.bound is not None:
+        if order.bound is not None:
             surplus = order.reserved_fen - order.required_fen(order.quantity, order.bound)
             if surplus:
                 assert surplus > 0
@@ -435,14 +443,17 @@ class Clearing:
         reserved_kg: dict[int, int] = {}
         for order in self.orders.values():
             remaining = order.quantity - order.filled
-            if order.side == "buy":
+            if order.side == "buy" or order.terms is not None:
                 assert order.bound is not None
-                assert not order.lots
                 assert order.price is None or order.price == order.bound or order.via == "auction"
                 assert order.reserved_fen == order.required_fen(order.quantity, order.bound)
                 reserved_fen[order.participant_id] += order.reserved_fen
             else:
+                assert order.bound is None
                 assert order.reserved_fen == 0
+            if order.side == "buy":
+                assert not order.lots
+            else:
                 assert sum(held for _, held in order.lots) == remaining
                 assert len(order.lots) <= MAXIMUM_LOTS_PER_ORDER
                 for receipt_id, held in order.lots:

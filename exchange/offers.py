@@ -10,7 +10,7 @@
     enter_confirmation          confirm_trade         confirmation       the same, for as long as the command lasts
 
 Matching's `lot_id`, which it never looks into, is the number of the seller's receipt here. A trade settles at once, as
-one of the book does.
+one of the book does, unless the venue has contracts: then earnest money is reserved in place of the price, by both.
 """
 
 from typing import Any, Final, NamedTuple, assert_never
@@ -266,7 +266,7 @@ def _bid(command: EnterBid, order_id: int, market: Market, venue: ConfigureVenue
         time_in_force="fok" if dutch else "gtc",
         offer_id=auction.auction_id,
     )
-    if dutch and order.side == "buy":
+    if dutch:
         order.bound = auction.price
     said = Bid(order_id, auction.auction_id, command.participant_id, command.price, command.receipt_id)
     return Draft(order, said)
@@ -334,7 +334,7 @@ def _order(
     expires_ns: int | None = None,
     offer_id: int | None = None,
 ) -> Order:
-    """What clearing keeps of it; a buy is bounded by its price unless the caller knows better."""
+    """What clearing keeps of it; the money is bounded by its price unless the caller knows better."""
     receipt_id = command.receipt_id
     return Order(
         order_id=order_id,
@@ -355,7 +355,7 @@ def _order(
         fee_rate_ppm=venue.fee_rate_ppm,
         fee_taker_rate_ppm=venue.taker_rate_ppm,
         fee_minimum_fen=venue.fee_minimum_fen,
-        bound=price if side == "buy" else None,
+        bound=price,
         lots=[],
         plain=False,
         via=via,

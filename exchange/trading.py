@@ -46,6 +46,7 @@ from settlement.messages import (
     EnterReport,
     EnterTake,
 )
+from settlement.messages.contracts import ContractTerms
 from settlement.office import Handlers
 from settlement.receipts import Lots
 
@@ -276,7 +277,7 @@ class Trading:
 
         Refused without a number: what `draft` does not know. Rejected: the market's reasons; `invalid_receipt_id` (a
         buy names none); `receipt_expires` (before an auction would end); as orders `insufficient_funds`,
-        `unknown_receipt`, `insufficient_goods`, `too_many_lots`.
+        `unknown_receipt`, `insufficient_goods`, `too_many_lots`; `seller_uncovered` (of a bid: see `_raise_seller`).
         """
         participant_id = command.participant_id
         known = self._client_ids.get(participant_id, command.client_order_id)
@@ -292,6 +293,9 @@ class Trading:
             self._books.refuse(command, drafted.reason, drafted.field)
             return
         order, said = drafted
+        order.terms = self._terms(order)
+        if order.side == "sell" and order.terms is None:
+            order.bound = None
         self.last_order_id = order_id
         self._client_ids.remember(command, order_id, self._books.sequence)
         self._clearing.touched[order_id] = order
@@ -339,6 +343,10 @@ class Trading:
                 raised = self._clearing.orders[leading]
                 self._clearing.free(raised)
         refusal = self._hold(order)
+        if refusal is None and order.via == "bid":
+            refusal = self._raise_seller(order)
+            if refusal is not None:
+                self._clearing.free(order)
         if refusal is not None and raised is not None:
             back = self._hold(raised)
             assert back is None, back
@@ -347,25 +355,55 @@ class Trading:
     def _hold(self, order: Order) -> str | None:
         """Reserve for all of it, which holds nothing yet and has traded nothing."""
         if order.side == "sell":
-            return self._receipts.reserve(order.participant_id, order.symbol, order.quantity, order.named, order.lots)
+            who, symbol = order.participant_id, order.symbol
+            refusal = self._receipts.reserve(who, symbol, order.quantity, order.named, order.lots)
+            if refusal is not None or order.terms is None:
+                return refusal
         assert order.bound is not None
         purse = self._purses[order.participant_id]
         needed_fen = order.required_fen(order.quantity, order.bound)
         if needed_fen > purse.total_fen - purse.reserved_fen:
+            if order.side == "sell":
+                self._receipts.release(order.lots, order.quantity)
             return "insufficient_funds"
         order.reserved_fen = needed_fen
         purse.reserved_fen += needed_fen
         return None
 
+    def _terms(self, order: Order) -> ContractTerms | None:
+        """Those of the offer that it answers, so that both sides of a trade have the same; else the venue's now."""
+        return self._books.venue.contract if order.offer_id is None else self._clearing.orders[order.offer_id].terms
+
+    def _raise_seller(self, order: Order) -> str | None:
+        """An auction that rises takes its seller's earnest money along; `seller_uncovered` changes nothing.
+
+        He sells at the bid's price or above, so that he must have so much free before the bid can lead.
+        """
+        assert order.offer_id is not None
+        auction = self._clearing.orders[order.offer_id]
+        if auction.terms is None or auction.side == "buy":
+            return None
+        assert auction.bound is not None
+        assert order.bound is not None
+        if order.bound <= auction.bound:
+            return None
+        refusal = self._clearing.raise_reservation(auction, auction.required_fen(auction.quantity, order.bound))
+        if refusal is not None:
+            return "seller_uncovered"
+        auction.bound = order.bound
+        self._clearing.touched[auction.order_id] = auction
+        return None
+
     def _accept_counter(self, command: AcceptCounter) -> None:
-        """The lister's own listing answers. A want that is accepted dearer than it was listed needs the difference."""
+        """The lister's own listing answers. What is accepted dearer than it was listed needs the difference: a want its
+        price, a contract its earnest money.
+        """
         refusal = self._market.check(command)
         if refusal is None:
             counter = self._market.counter(command.counter_id)
             assert counter is not None
             listing = self._clearing.orders[counter.listing_id]
-            if listing.side == "buy":
-                assert listing.bound is not None
+            if listing.bound is not None:
                 left = listing.quantity - listing.filled
                 accepted = min(counter.quantity, left)
                 open_fen = counter.price * accepted + listing.bound * (left - accepted)

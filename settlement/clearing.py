@@ -10,6 +10,9 @@ A buy keeps reserved what it may still cost, the dearer of the two rates to be e
 
 where `price` is its limit or, for an order without one, the highest price that it can meet. The fee grows with the
 value, so no fill at that price or below costs more than it frees, whatever the order of fills.
+
+What leads to a contract (`settlement.contracts`) pays its price later: the earnest money on the value stands for the
+price here, on both sides, so a seller keeps money reserved as well as goods.
 """
 
 from typing import Final
@@ -18,6 +21,7 @@ from msgspec import Struct
 
 from matching.messages import Kind, Side, TimeInForce
 from settlement.messages import ExecutionReport, OrderStatus, Via
+from settlement.messages.contracts import ContractTerms
 from settlement.receipts import Lots
 
 MILLION: Final = 1_000_000
@@ -35,13 +39,15 @@ class Purse(Struct, gc=False, array_like=True):
 class Order(Struct, gc=False, array_like=True):
     """A live order as clearing sees it, or whatever else reserves and trades; its place in the market is the market's.
 
-    `bound` is the price per kilogram up to which a buy has reserved its remainder; none for sells, and for a market buy
-    that trades at once against what was reserved for exactly that. `named` are the receipts that the seller chose.
+    `bound` is the price per kilogram up to which money is reserved for its remainder; none for sells without terms, and
+    for a market buy that trades at once against what was reserved for exactly that. `named` are the receipts that the
+    seller chose.
     `plain` says that the order, while it lives, rests with all that is left of it shown, so that nobody need ask the
     market how it stands. `displayed` and `waiting` are as last reported, as are `sequence` and `time_ns`.
 
     `via` and `offer_id` are those of its report. An auction's `price` is its start price. `rated` sums
-    value × rate over what it has traded, in millionths of a fen.
+    value × rate over what it has traded, in millionths of a fen. `terms` are those of the contracts to which its trades
+    lead; none: they settle at once.
     """
 
     order_id: int
@@ -76,19 +82,24 @@ class Order(Struct, gc=False, array_like=True):
     via: Via = "order"
     offer_id: int | None = None
     rated: int = 0
+    terms: ContractTerms | None = None
 
     def required_fen(self, quantity: int, bound: int) -> int:
-        """What a buy of this total must have reserved, its remainder bounded by this price."""
+        """What money an order of this total must have reserved, its remainder bounded by this price."""
         return self.cost_fen(bound * (quantity - self.filled))
 
     def cost_fen(self, open_fen: int) -> int:
-        """What it costs a buy at most to trade for so much more: that, and the increase of its fee."""
+        """What it costs at most to trade for so much more: that, or its earnest money, and the increase of the fee."""
         if not open_fen and not self.traded_fen:
             return 0
+        terms = self.terms
+        price_fen = open_fen
+        if terms is not None:
+            price_fen = terms.earnest_fen(self.traded_fen + open_fen) - terms.earnest_fen(self.traded_fen)
         maker, taker = self.fee_rate_ppm, self.fee_taker_rate_ppm
         fee_fen = -(-(self.rated + (maker if maker > taker else taker) * open_fen) // MILLION)
         minimum_fen = self.fee_minimum_fen
-        return open_fen + (fee_fen if fee_fen > minimum_fen else minimum_fen) - self.fee_fen
+        return price_fen + (fee_fen if fee_fen > minimum_fen else minimum_fen) - self.fee_fen
 
     def charge(self, amount_fen: int, aggressor: bool) -> int:
         """Count a fill of this value; the increase of the fee that it pays, a seller's out of the proceeds."""
