@@ -8,7 +8,7 @@ from sqlalchemy import Connection, literal, select, tuple_
 from matching.messages import Side
 from settlement import tables
 from settlement.messages import ExecutionReport
-from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, by_id, fetch, integer, one, page
+from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, by_id, fetch, integer, message, one, page
 
 LIVE_ORDERS: Final = ("accepted", "resting", "partly_filled")
 
@@ -106,6 +106,20 @@ def fills(
         before = tuple_(literal(integer(number)), literal(side))
         query = query.where(tuple_(table.c.trade_id, table.c.side) < before)
     return fetch(connection, query, limit, Fill, lambda fill: f"{fill.trade_id}-{fill.side}")
+
+
+def fills_of_trade(connection: Connection, trade_id: int) -> list[Fill]:
+    """Both sides of a trade, the buyer's first; none of a trade that is not settled, or of no trade."""
+    if not 0 <= trade_id < 2**63:
+        return []
+    table = tables.fills
+    query = select(table).where(table.c.trade_id == trade_id).order_by(table.c.side)
+    return [message(row, Fill) for row in connection.execute(query).mappings()]
+
+
+def bust(connection: Connection, trade_id: int) -> Bust | None:
+    """Why and when a trade was taken back; none where it was not."""
+    return by_id(connection, tables.busts.c.trade_id, trade_id, Bust)
 
 
 def busts(connection: Connection, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Bust]:
