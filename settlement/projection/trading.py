@@ -22,7 +22,7 @@ class Trading:
         return {ExecutionReport: self._report, TradeSettled: self._settle, TradeBusted: self._bust}
 
     def write(self, connection: Connection) -> None:
-        set_rows(connection, tables.orders, [_order(report) for report in self._orders.values()])
+        set_rows(connection, tables.orders, list(map(_storable, self._orders.values())))
         add_rows(connection, tables.fills, self._fills)
         add_rows(connection, tables.busts, self._busts)
         if self._busts:
@@ -45,12 +45,11 @@ class Trading:
         self._busts.append(fit(row))
 
 
-def _order(report: ExecutionReport) -> Row:
-    row = asdict(report)
+def _storable(report: ExecutionReport) -> ExecutionReport:
     # A rejected order shows what was asked for, whatever that was; any other has passed the market's rules.
     if report.status == "rejected" or "\0" in report.client_order_id:
-        return fit(row)
-    return row
+        return ExecutionReport(**fit(asdict(report)))
+    return report
 
 
 def _fills(trade: TradeSettled, sequence: int, time_ns: int) -> tuple[Row, Row]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from settlement import tables
 from settlement.messages import BalanceChanged, CashAdjusted, CashDeposited, LedgerPosted
-from settlement.projection.rows import Row, add_rows, as_rows, fit, set_rows
+from settlement.projection.rows import Row, add_rows, fit, set_rows
 from settlement.projection.subject import Taker
 
 
@@ -30,19 +30,19 @@ class Treasury:
         add_rows(connection, tables.deposits, self._deposits)
         add_rows(connection, tables.adjustments, self._adjustments)
         add_rows(connection, tables.transfers, self._transfers)
-        set_rows(connection, tables.balances, as_rows(self._balances.values()))
+        set_rows(connection, tables.balances, list(self._balances.values()))
 
     def _change_balance(self, event: BalanceChanged, _sequence: int, _time_ns: int) -> None:
         self._balances[event.participant_id, event.asset] = event
 
     def _post(self, event: LedgerPosted, sequence: int, time_ns: int) -> None:
-        about = {
-            "sequence": sequence,
-            "time_ns": time_ns,
-            "cause": event.cause,
-            "reference_id": event.reference_id,
-        }
-        self._transfers += [about | asdict(transfer) for transfer in event.transfers]
+        for transfer in event.transfers:
+            row = asdict(transfer)
+            row["sequence"] = sequence
+            row["time_ns"] = time_ns
+            row["cause"] = event.cause
+            row["reference_id"] = event.reference_id
+            self._transfers.append(row)
 
     def _deposit(self, event: CashDeposited, sequence: int, time_ns: int) -> None:
         self._deposits.append(fit(asdict(event) | {"sequence": sequence, "time_ns": time_ns}))
