@@ -1,5 +1,8 @@
 """Storage charges, and what the loggers of the warehouses measure."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -7,8 +10,109 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "storage_payments",
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("time_ns", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("reference_id", sa.BigInteger(), nullable=False),
+        sa.Column("participant_id", sa.BigInteger(), nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), nullable=False),
+        sa.Column("lot_id", sa.BigInteger(), nullable=False),
+        sa.Column("warehouse", sa.Text(), nullable=False),
+        sa.Column("weight_g", sa.BigInteger(), nullable=False),
+        sa.Column("from_day", sa.BigInteger(), nullable=False),
+        sa.Column("to_day", sa.BigInteger(), nullable=False),
+        sa.Column("due_fen", sa.BigInteger(), nullable=False),
+        sa.Column("amount_fen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", "line", name=op.f("pk_storage_payments")),
+    )
+    op.create_index(
+        "ix_storage_payments_participant_id_sequence_line", "storage_payments", ["participant_id", "sequence", "line"]
+    )
+    op.create_index("ix_storage_payments_warehouse_to_day", "storage_payments", ["warehouse", "to_day"])
+    op.create_index("ix_storage_payments_to_day", "storage_payments", ["to_day"])
+    op.create_table(
+        "loggers",
+        sa.Column("logger_id", sa.Text(), nullable=False),
+        sa.Column("warehouse", sa.Text(), nullable=False),
+        sa.Column("chamber", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("logger_id", name=op.f("pk_loggers")),
+    )
+    op.create_table(
+        "lot_places",
+        sa.Column("lot_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("warehouse", sa.Text(), nullable=False),
+        sa.Column("chamber", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("lot_id", name=op.f("pk_lot_places")),
+    )
+    op.create_table(
+        "readings",
+        sa.Column("logger_id", sa.Text(), nullable=False),
+        sa.Column("time_ns", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("warehouse", sa.Text(), nullable=False),
+        sa.Column("temperature_dc", sa.BigInteger(), nullable=False),
+        sa.Column("humidity_permille", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("logger_id", "time_ns", name=op.f("pk_readings")),
+    )
+    op.create_index("ix_readings_warehouse_time_ns_logger_id", "readings", ["warehouse", "time_ns", "logger_id"])
+    op.create_table(
+        "cold_chain_breaks",
+        sa.Column("break_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("logger_id", sa.Text(), nullable=False),
+        sa.Column("warehouse", sa.Text(), nullable=False),
+        sa.Column("chamber", sa.Text(), nullable=True),
+        sa.Column("since_ns", sa.BigInteger(), nullable=False),
+        sa.Column("time_ns", sa.BigInteger(), nullable=False),
+        sa.Column("extreme_dc", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("break_id", name=op.f("pk_cold_chain_breaks")),
+    )
+    op.create_index("ix_cold_chain_breaks_warehouse_break_id", "cold_chain_breaks", ["warehouse", "break_id"])
+    op.create_table(
+        "cold_chain_receipts",
+        sa.Column("break_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lot_id", sa.BigInteger(), nullable=False),
+        sa.Column("participant_id", sa.BigInteger(), nullable=False),
+        sa.Column("weight_g", sa.BigInteger(), nullable=False),
+        sa.Column("counterparty_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("break_id", "receipt_id", name=op.f("pk_cold_chain_receipts")),
+    )
+    op.create_index(
+        "ix_cold_chain_receipts_participant_id_break_id", "cold_chain_receipts", ["participant_id", "break_id"]
+    )
+    op.create_index(
+        "ix_cold_chain_receipts_counterparty_id_break_id", "cold_chain_receipts", ["counterparty_id", "break_id"]
+    )
+    op.create_table(
+        "cold_chain_ends",
+        sa.Column("break_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("time_ns", sa.BigInteger(), nullable=False),
+        sa.Column("extreme_dc", sa.BigInteger(), nullable=False),
+        sa.Column("outside_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("break_id", name=op.f("pk_cold_chain_ends")),
+    )
+    op.create_table(
+        "life_losses",
+        sa.Column("break_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lot_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hours", sa.BigInteger(), nullable=False),
+        sa.Column("expires_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("break_id", "lot_id", name=op.f("pk_life_losses")),
+    )
 
 
 def downgrade() -> None:
-    pass
+    for name in (
+        "life_losses",
+        "cold_chain_ends",
+        "cold_chain_receipts",
+        "cold_chain_breaks",
+        "readings",
+        "lot_places",
+        "loggers",
+        "storage_payments",
+    ):
+        op.drop_table(name)

@@ -122,7 +122,8 @@ class ColdChainBroken(Message, frozen=True, kw_only=True, tag="cold_chain_broken
     """A logger was outside the range for longer than is tolerated; the receipts named are held.
 
     Breaks count 1, 2, 3 …. `since_ns` is the first reading outside, `time_ns` the one by which it is too long;
-    `extreme_dc` is the farthest from the range so far.
+    `extreme_dc` is the farthest from the range so far. Told `again` for goods that came under the logger later, with
+    these receipts alone.
     """
 
     break_id: int
@@ -133,6 +134,7 @@ class ColdChainBroken(Message, frozen=True, kw_only=True, tag="cold_chain_broken
     time_ns: int
     extreme_dc: int
     receipts: tuple[AffectedReceipt, ...]
+    again: bool = False
 
 
 class LifeShortened(Message, frozen=True, kw_only=True, tag="life_shortened"):
@@ -147,11 +149,16 @@ class LifeShortened(Message, frozen=True, kw_only=True, tag="life_shortened"):
 
 
 class ColdChainRestored(Message, frozen=True, kw_only=True, tag="cold_chain_restored"):
-    """The logger is back in the range, or was silent for too long to say. The holds stay until they are lifted."""
+    """The logger is back in the range, or was put elsewhere. The holds stay until they are lifted.
+
+    `outside_ns` is how long its readings were outside in all, `extreme_dc` the farthest of them.
+    """
 
     break_id: int
     logger_id: str
     time_ns: int
+    extreme_dc: int
+    outside_ns: int
 
 
 ClimateCommand = RegisterLogger | PlaceLot | RecordReadings

@@ -12,9 +12,11 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
+from settlement.projection.climate import Climate
 from settlement.projection.depository import Depository
 from settlement.projection.intake import Intake
 from settlement.projection.people import People
+from settlement.projection.storage import Storage
 from settlement.projection.subject import Subject, Taker
 from settlement.projection.trading import Trading
 from settlement.projection.treasury import Treasury
@@ -25,6 +27,8 @@ SUBJECTS: Final[tuple[Callable[[], Subject], ...]] = (
     Depository,
     Trading,
     Treasury,
+    Storage,
+    Climate,
 )
 """In the order in which they write: rows that others name come first."""
 

@@ -9,10 +9,20 @@ wide.
 Each subject has a module, named as its office and never as a table, so that `tables.lots` is always the table.
 """
 
+from settlement.tables.climate import (
+    cold_chain_breaks,
+    cold_chain_ends,
+    cold_chain_receipts,
+    life_losses,
+    loggers,
+    lot_places,
+    readings,
+)
 from settlement.tables.common import metadata, storable
 from settlement.tables.depository import receipt_merges, receipt_transfers, receipts, regrades, stock_changes
 from settlement.tables.intake import lots
 from settlement.tables.people import participants, venue_configurations
+from settlement.tables.storage import storage_payments
 from settlement.tables.trading import busts, fills, orders
 from settlement.tables.treasury import adjustments, balances, deposits, transfers
 
@@ -20,18 +30,26 @@ __all__ = [
     "adjustments",
     "balances",
     "busts",
+    "cold_chain_breaks",
+    "cold_chain_ends",
+    "cold_chain_receipts",
     "deposits",
     "fills",
+    "life_losses",
+    "loggers",
+    "lot_places",
     "lots",
     "metadata",
     "orders",
     "participants",
+    "readings",
     "receipt_merges",
     "receipt_transfers",
     "receipts",
     "regrades",
     "stock_changes",
     "storable",
+    "storage_payments",
     "transfers",
     "venue_configurations",
 ]

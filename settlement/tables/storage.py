@@ -1,0 +1,29 @@
+"""What was paid for lying in the store."""
+
+from sqlalchemy import Index, Table
+
+from settlement.tables.common import identifier, integer, metadata, words
+
+storage_payments = Table(
+    "storage_payments",
+    metadata,
+    identifier("sequence"),
+    identifier("line"),
+    integer("time_ns"),
+    words("cause"),
+    integer("reference_id"),
+    integer("participant_id"),
+    integer("receipt_id"),
+    integer("lot_id"),
+    words("warehouse"),
+    integer("weight_g"),
+    integer("from_day"),
+    integer("to_day"),
+    integer("due_fen"),
+    integer("amount_fen"),
+    Index(None, "participant_id", "sequence", "line"),
+    Index(None, "warehouse", "to_day"),
+    Index(None, "to_day"),
+)
+"""What was settled of which receipt, for which days; `line` counts from 1 within a command. Where nothing was due there
+is no row. Days are the venue's local days, counted from 1970-01-01."""
