@@ -28,6 +28,9 @@ PostingCause = Literal[
 """Why linked transfers were made; what their `reference_id` counts depends on it."""
 
 
+PendingState = Literal["pending", "posted", "voided", "expired"]
+
+
 class Transfer(Message, frozen=True, kw_only=False):
     """One posting of the double-entry ledger: `amount` of `asset` leaves the debit account and reaches the credit
     account.
@@ -42,6 +45,25 @@ class Transfer(Message, frozen=True, kw_only=False):
     debit: str
     credit: str
     amount: int
+
+
+class PendingTransfer(Message, frozen=True, kw_only=True):
+    """A transfer in two phases as it stands: `amount` is set aside on the debit account until it is posted, voided or
+    expires.
+
+    `key` is the name that it was asked for by, and answers a second asking. `posted` of it has been posted, by the
+    `ledger_posted` beside the event; what was not, is free again. `expires_ns` is null where it waits without end.
+    """
+
+    pending_id: int
+    key: str
+    asset: str
+    debit: str
+    credit: str
+    amount: int
+    state: PendingState = "pending"
+    posted: int = 0
+    expires_ns: int | None = None
 
 
 class Deposit(Message, frozen=True, kw_only=True, tag="deposit"):
@@ -94,6 +116,12 @@ class LedgerPosted(Message, frozen=True, kw_only=False, tag="ledger_posted"):
     cause: PostingCause
     reference_id: int
     transfers: tuple[Transfer, ...]
+
+
+class PendingChanged(Message, frozen=True, kw_only=True, tag="pending_changed"):
+    """The pending transfer as it stands after the command, or after the time that let it expire."""
+
+    pending: PendingTransfer
 
 
 class BalanceChanged(Message, frozen=True, kw_only=False, tag="balance_changed"):
