@@ -39,6 +39,8 @@ ReceiptCause = Literal[
     "replaced",
     "void",
     "storage_paid",
+    "life_shortened",
+    "recalled",
 ]
 HoldCause = Literal["quality", "court", "cold_chain", "contract", "loss"]
 """`contract`: the goods are promised to a contract; `loss`: its holder reported the receipt lost."""

@@ -253,6 +253,11 @@ class Receipts:
         """Take an issued receipt with nothing reserved out of trade."""
         self._leave_trade(receipt, next_state("order_delivery", receipt.state))
 
+    def recall(self, receipt: LiveReceipt) -> None:
+        """A receipt that was ordered out is free again."""
+        self._return_to(receipt, next_state("cancel_delivery", receipt.state))
+        self._digest.changed[receipt.receipt_id] = None
+
     def load_out(self, receipt: LiveReceipt, weight_g: int | None = None) -> Stock:
         """Goods of a receipt that is out of trade leave the warehouse, all of them unless a weight is given.
 
@@ -312,6 +317,22 @@ class Receipts:
         taken = self._make(
             receipt.lot_id, receipt.receipt_id, to_participant_id, receipt.weight_g, time_ns, receipt.storage_from_day
         )
+        self._add(taken, stock)
+        self._end(receipt, stock, state)
+        return taken
+
+    def give_up(self, receipt: LiveReceipt, to_participant_id: int, time_ns: int) -> LiveReceipt:
+        """Goods that were ordered out and will not be delivered pass to who answers for that: free, or as held as they
+        were. The old receipt is `split`.
+        """
+        state = next_state("start_buy_in", receipt.state)
+        stock = self._stocks[receipt.lot_id]
+        taken = self._make(
+            receipt.lot_id, receipt.receipt_id, to_participant_id, receipt.weight_g, time_ns, receipt.storage_from_day
+        )
+        if receipt.holds:
+            taken.holds = receipt.holds
+            taken.state = "held"
         self._add(taken, stock)
         self._end(receipt, stock, state)
         return taken

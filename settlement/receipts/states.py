@@ -24,7 +24,9 @@ Command = Literal[
     "take_stock",
     "void_receipt",
     "order_delivery",
+    "cancel_delivery",
     "load_out",
+    "start_buy_in",
     "expiry",
 ]
 """The commands' own names; `enter_order` is any offer that names the receipt, `expiry` the coming of its time."""
@@ -86,7 +88,9 @@ _ROWS: Final[dict[Command, tuple[Step, ...]]] = {
     "take_stock": (STAYS, STAYS, STAYS, STAYS, STAYS),
     "void_receipt": _only_issued(Becomes("void")),
     "order_delivery": _only_issued(Becomes("delivery_ordered")),
+    "cancel_delivery": (NOT_ORDERED, PLEDGED, HELD, Becomes("issued"), NOT_ORDERED),
     "load_out": (NOT_ORDERED, PLEDGED, HELD, Becomes("delivered"), Becomes("delivered")),
+    "start_buy_in": (NOT_ORDERED, PLEDGED, Becomes("split"), Becomes("split"), NOT_ORDERED),
     "expiry": (Becomes("expired"), Becomes("expired"), STAYS, STAYS, STAYS),
 }
 
