@@ -71,6 +71,8 @@ class Books:
         self.purse_digest: Final[Digest[int]] = Digest()
         self.ledger: Final = Ledger()
         self.receipts: Final = Receipts()
+        self.delivering: Final[dict[int, int]] = {}
+        """Receipts whose goods a delivery order is to fetch, and its number: they leave by that and in no other way."""
         self.events: Final[list[Any]] = []
         self.balances: Final[dict[tuple[int, str], None]] = {}
         """(participant, asset) that the command has touched; each is told once, when it closes."""
