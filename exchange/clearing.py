@@ -39,7 +39,6 @@ from settlement.messages import (
     CASH,
     MAXIMUM_LOTS_PER_ORDER,
     OrderStatus,
-    TradeSettled,
 )
 from settlement.receipts import LiveReceipt
 
@@ -166,7 +165,7 @@ class Clearing:
         buyer_id = buy.participant_id
         seller_id = sell.participant_id
         purses = self._purses
-        settle(
+        settled = settle(
             trade,
             buy,
             sell,
@@ -177,8 +176,6 @@ class Clearing:
             self._books.time_ns,
             self._events,
         )
-        settled = self._events[-1]
-        assert type(settled) is TradeSettled
         self.trades.remember(settled, self._books.sequence, self._books.time_ns)
         symbol = trade.symbol
         self.instrument_digest.changed[symbol] = None

@@ -31,6 +31,7 @@ from matching.messages import (
 )
 from settlement.books import Books
 from settlement.busts import refuse_unwinding, unwind
+from settlement.civil import venue_day
 from settlement.clearing import Order, Purse
 from settlement.messages import (
     CASH,
@@ -48,7 +49,8 @@ from settlement.messages import (
 )
 from settlement.messages.contracts import ContractTerms
 from settlement.office import Handlers
-from settlement.receipts import Lots
+from settlement.receipts import GRAMS, Lots
+from settlement.storage import accrued_fen, below_storage
 
 NO_LOTS: Final[Lots] = []
 """What a buy holds of receipts, one for all of them: nobody adds to it."""
@@ -167,7 +169,8 @@ class Trading:
         """Set aside what the order may cost or deliver; the refusal, which changes nothing, or None.
 
         Buys: `invalid_lots` (a buy names none), `no_price_bound`, `insufficient_funds`. Sells: `invalid_lots` (none, or
-        one twice), `too_many_lots`, `unknown_receipt`, `insufficient_goods`. What the market refuses anyway may pass.
+        one twice), `too_many_lots`, `unknown_receipt`, `insufficient_goods`, `below_storage` (its price would not pay
+        its fee and what storage has cost so far). What the market refuses anyway may pass.
         """
         quantity = order.quantity
         if order.side == "buy":
@@ -193,7 +196,11 @@ class Trading:
                 return "too_many_lots"
         if quantity <= 0:
             return None
-        return self._receipts.reserve(order.participant_id, order.symbol, quantity, named, order.lots)
+        refusal = self._receipts.reserve(order.participant_id, order.symbol, quantity, named, order.lots)
+        if refusal is None and order.price is not None and self._below_storage(order, order.price):
+            self._receipts.release(order.lots, quantity)
+            return "below_storage"
+        return refusal
 
     def _reserve_unpriced(self, order: Order, place: PlaceOrder, purse: Purse) -> str | None:
         """A buy without a limit: what it meets now if it trades at once, else its whole quantity at the band's top."""
@@ -215,6 +222,23 @@ class Trading:
         order.reserved_fen = needed_fen
         purse.reserved_fen += needed_fen
         return None
+
+    def _below_storage(self, order: Order, price: int) -> bool:
+        """Whether what a sell holds would not bring its fee and what its storage has cost until today. O(lots)."""
+        due_fen = 0
+        kilograms = 0
+        for receipt_id, held in order.lots:
+            receipt = self._receipts.get(receipt_id)
+            assert receipt is not None
+            kilograms += held
+            tariff = self._receipts.stock(receipt.lot_id).tariff
+            if tariff is not None:
+                today = venue_day(self._books.time_ns)
+                due_fen += accrued_fen(tariff, held * GRAMS, receipt.storage_from_day, today)
+        value_fen = price * kilograms
+        return (
+            due_fen > 0 and value_fen > 0 and below_storage(value_fen, order.cost_fen(value_fen) - value_fen, due_fen)
+        )
 
     def _cancel_order(self, command: CancelOrder) -> None:
         """Also withdraws whatever else he has offered; `bid_stands`, `has_bids`: nobody steps back from an auction."""
@@ -260,12 +284,17 @@ class Trading:
             return None
         if order.side == "sell":
             extra = quantity - order.quantity
-            if extra <= 0:
-                return None
-            refusal = self._receipts.reserve(order.participant_id, order.symbol, extra, order.named, order.lots)
-            if refusal is None:
+            if extra > 0:
+                refusal = self._receipts.reserve(order.participant_id, order.symbol, extra, order.named, order.lots)
+                if refusal is not None:
+                    return refusal
+            if command.price is not None and self._below_storage(order, command.price):
+                if extra > 0:
+                    self._receipts.release(order.lots, extra)
+                return "below_storage"
+            if extra > 0:
                 self._books.balances[order.participant_id, order.symbol] = None
-            return refusal
+            return None
         bound = order.bound if command.price is None else command.price
         assert bound is not None
         return self._clearing.raise_reservation(order, order.required_fen(quantity, bound))
@@ -277,7 +306,7 @@ class Trading:
 
         Refused without a number: what `draft` does not know. Rejected: the market's reasons; `invalid_receipt_id` (a
         buy names none); `receipt_expires` (before an auction would end); as orders `insufficient_funds`,
-        `unknown_receipt`, `insufficient_goods`, `too_many_lots`; `seller_uncovered` (of a bid: see `_raise_seller`).
+        `unknown_receipt`, `insufficient_goods`, `too_many_lots`, `below_storage`; of a bid `seller_uncovered`.
         """
         participant_id = command.participant_id
         known = self._client_ids.get(participant_id, command.client_order_id)
@@ -343,6 +372,10 @@ class Trading:
                 raised = self._clearing.orders[leading]
                 self._clearing.free(raised)
         refusal = self._hold(order)
+        if refusal is None and order.terms is None and order.price is not None:
+            if self._below_storage(order, order.price):
+                self._clearing.free(order)
+                refusal = "below_storage"
         if refusal is None and order.via == "bid":
             refusal = self._raise_seller(order)
             if refusal is not None:

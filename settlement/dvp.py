@@ -6,10 +6,13 @@ It cannot fail for want of assets: both orders have reserved what they need (see
 from typing import Any
 
 from matching.messages import TradeExecuted
+from settlement.civil import venue_day
 from settlement.clearing import Order, Purse
 from settlement.ledger import FEES, Ledger
 from settlement.messages import CASH, LedgerPosted, LotsDelivered, ReceiptChanged, TradeSettled
+from settlement.messages.storage import StoragePaid
 from settlement.receipts import GRAMS, Receipts, receipt_message
+from settlement.storage import STORAGE, accrued_fen, paid_from_proceeds_fen
 
 
 def settle(
@@ -22,13 +25,14 @@ def settle(
     receipts: Receipts,
     time_ns: int,
     events: list[Any],
-) -> None:
+) -> TradeSettled:
     """Settle a trade and append what happened, in this order.
 
     `lots_delivered`; `ledger_posted` with the linked transfers: the price from buyer to seller, the buyer's fee, the
-    seller's fee, the goods lot by lot (no transfer of nothing); `receipt_changed` of the seller's receipt and of the
-    buyer's new one, lot by lot; `trade_settled`. The buyer's reservation falls to what the rest of his order needs.
-    O(lots).
+    seller's fee, the storage that has accrued on what he sells, the goods lot by lot (no transfer of nothing);
+    `storage_paid` lot by lot; `receipt_changed` of the seller's receipt and of the buyer's new one, lot by lot;
+    `trade_settled`, which is returned. Storage is paid as far as what the fee leaves of the proceeds reaches; the rest
+    lapses and `storage_paid` says so. The buyer's reservation falls to what the rest of his order needs. O(lots).
     """
     trade_id = trade.trade_id
     price = trade.price
@@ -48,7 +52,7 @@ def settle(
 
     sell.filled += quantity
     fee_due_fen = sell.charge(amount_fen, aggressor_side == "sell")
-    seller.total_fen += amount_fen - fee_due_fen
+    proceeds_fen = amount_fen - fee_due_fen
 
     transfer = ledger.transfer
     transfers = [transfer(CASH, buyer.account, seller.account, amount_fen)]
@@ -56,33 +60,61 @@ def settle(
         transfers.append(transfer(CASH, buyer.account, FEES, buyer_fee_fen))
     if fee_due_fen:
         transfers.append(transfer(CASH, seller.account, FEES, fee_due_fen))
+    today = venue_day(time_ns)
+    storage: list[StoragePaid] = []
+    storage_fen = 0
     handovers = receipts.deliver(sell.lots, quantity, buy.participant_id, time_ns)
     delivered = []
-    settled = []
+    lots = []
     changes: list[ReceiptChanged] = []
     for sold, bought, kilograms, stock in handovers:
         transfers.append(transfer(stock.asset, seller.account, buyer.account, kilograms * GRAMS))
         delivered.append((sold.receipt_id, kilograms))
-        settled.append((sold.receipt_id, bought.receipt_id, kilograms))
+        lots.append((sold.receipt_id, bought.receipt_id, kilograms))
         changes.append(ReceiptChanged("transferred", receipt_message(sold, stock)))
         changes.append(ReceiptChanged("transferred", receipt_message(bought, stock)))
+        from_day = sold.storage_from_day
+        due_fen = accrued_fen(stock.tariff, kilograms * GRAMS, from_day, today)
+        if due_fen:
+            paid_fen = paid_from_proceeds_fen(due_fen, proceeds_fen - storage_fen)
+            storage_fen += paid_fen
+            storage.append(
+                StoragePaid(
+                    "trade",
+                    trade_id,
+                    seller.participant_id,
+                    sold.receipt_id,
+                    stock.lot_id,
+                    stock.warehouse,
+                    kilograms * GRAMS,
+                    from_day,
+                    today,
+                    due_fen,
+                    paid_fen,
+                )
+            )
+    if storage_fen:
+        transfers.append(transfer(CASH, seller.account, STORAGE, storage_fen))
+    seller.total_fen += proceeds_fen - storage_fen
     events.append(LotsDelivered(trade_id, tuple(delivered)))
     events.append(LedgerPosted("trade", trade_id, tuple(transfers)))
+    events.extend(storage)
     events.extend(changes)
-    events.append(
-        TradeSettled(
-            trade_id,
-            trade.symbol,
-            price,
-            quantity,
-            aggressor_side,
-            buy.order_id,
-            sell.order_id,
-            buy.participant_id,
-            sell.participant_id,
-            amount_fen,
-            buyer_fee_fen,
-            fee_due_fen,
-            tuple(settled),
-        )
+    settled = TradeSettled(
+        trade_id,
+        trade.symbol,
+        price,
+        quantity,
+        aggressor_side,
+        buy.order_id,
+        sell.order_id,
+        buy.participant_id,
+        sell.participant_id,
+        amount_fen,
+        buyer_fee_fen,
+        fee_due_fen,
+        tuple(lots),
+        storage_fen,
     )
+    events.append(settled)
+    return settled

@@ -14,6 +14,9 @@ from typing import Final
 
 from settlement.messages.storage import StorageTariff
 
+STORAGE: Final = "storage"
+"""The venue's income from storage, in the ledger."""
+
 _FEN_GRAMS: Final = 1_000_000
 """Grams in a tonne, the unit of the tariff's rates."""
 

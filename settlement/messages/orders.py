@@ -152,7 +152,8 @@ class TradeSettled(Message, frozen=True, kw_only=False, tag="trade_settled"):
     """Delivery against payment of one trade: cash, fees and title moved together in the `ledger_posted` beside it.
 
     `lots` are `(seller's receipt_id, buyer's new receipt_id, kilograms)`. `amount_fen` is price times quantity, paid
-    by the buyer on top of `buyer_fee_fen`; the seller receives it less `seller_fee_fen`.
+    by the buyer on top of `buyer_fee_fen`; the seller receives it less `seller_fee_fen` and `storage_fen`, which his
+    goods had cost until then.
     """
 
     trade_id: int
@@ -168,6 +169,7 @@ class TradeSettled(Message, frozen=True, kw_only=False, tag="trade_settled"):
     buyer_fee_fen: int
     seller_fee_fen: int
     lots: tuple[tuple[int, int, int], ...]
+    storage_fen: int = 0
 
 
 class TradeBusted(Message, frozen=True, kw_only=True, tag="trade_busted"):
