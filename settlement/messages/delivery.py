@@ -141,6 +141,7 @@ class DeliveryOrder(Message, frozen=True, kw_only=True):
     participant_id: int
     lot_id: int
     warehouse: str
+    issued_by: int
     symbol: str
     ordered_g: int
     loaded_g: int = 0
@@ -149,7 +150,6 @@ class DeliveryOrder(Message, frozen=True, kw_only=True):
     failed_g: int = 0
     state: DeliveryState = "ordered"
     ordered_ns: int
-    expires_ns: int
     slot: Slot | None = None
     tries_left: int | None = None
     wastage_reason: str | None = None
@@ -166,7 +166,8 @@ class BuyIn(Message, frozen=True, kw_only=True):
     Prices are fen per kilogram: `base_price` is what the goods had cost, `limit_price` what is paid at most,
     `cash_price` what is paid for what could not be bought. What that came to was paid `from_escrow_fen` (the buyer's
     own money that a contract held), `from_earnest_fen` and `from_cash_fen` by the defaulter, and `from_risk_fund_fen`;
-    `uncovered_fen` of the money due nobody had: the defaulter owes it outside the venue.
+    `returned_fen` of the buyer's own was not needed, and is his again. `uncovered_fen` of the money due nobody had: the
+    defaulter owes it outside the venue.
     """
 
     delivery_id: int
@@ -190,6 +191,7 @@ class BuyIn(Message, frozen=True, kw_only=True):
     from_earnest_fen: int = 0
     from_cash_fen: int = 0
     from_risk_fund_fen: int = 0
+    returned_fen: int = 0
     uncovered_fen: int = 0
     started_ns: int
     ended_ns: int | None = None
@@ -202,9 +204,10 @@ class RequestDelivery(Message, frozen=True, kw_only=True, tag="request_delivery"
     """The holder orders the goods of a receipt out, or `weight_g` of them: that part becomes a receipt of its own.
 
     The code's digest may come now or later (`renew_code`); the code itself is the buyer's. `reference` is the holder's
-    own and taken once. Refused: `unknown_participant`, `duplicate_reference`, `unknown_receipt` (another's too),
-    `receipt_pledged`, `receipt_held`, `receipt_expired`, `not_issued`, `receipt_reserved` (offers stand on it: cancel
-    them first), `invalid_weight_g` (more than there is).
+    own and taken once of him. Refused: `unknown_participant`, `duplicate_reference`, `invalid_code_digest` (without its
+    salt, or the other way round), `unknown_receipt` (another's too), `receipt_pledged`, `receipt_held`,
+    `receipt_expired`, `not_issued`, `receipt_reserved` (offers stand on it: cancel them first), `invalid_weight_g`
+    (more than there is).
     """
 
     participant_id: PositiveInteger
@@ -218,7 +221,8 @@ class RequestDelivery(Message, frozen=True, kw_only=True, tag="request_delivery"
 class CancelDelivery(Message, frozen=True, kw_only=True, tag="cancel_delivery"):
     """The holder wants his receipt back before a truck was weighed: it can be sold again.
 
-    Refused: `unknown_delivery`, `delivery_<state>`, `under_contract` (a contract's goods are fetched).
+    Refused: `unknown_delivery` (another's too), `delivery_<state>`, `under_contract` (a contract's goods are fetched),
+    `receipt_<state>`, `receipt_gone`.
     """
 
     participant_id: PositiveInteger
@@ -229,8 +233,8 @@ class BookSlot(Message, frozen=True, kw_only=True, tag="book_slot"):
     """Keep a dock for `slots` of its slots in a row, from `starts_ns`; by the buyer or the warehouse.
 
     Refused: `unknown_participant`, `unknown_delivery`, `delivery_<state>`, `slot_booked` (move it), `unknown_dock`,
-    `off_grid`, `outside_opening_hours`, `slot_in_past`, `receipt_expires` (before the slot ends), `over_capacity`,
-    `slot_taken`.
+    `off_grid`, `outside_opening_hours`, `slot_in_past`, `receipt_gone`, `receipt_expires` (before the slot ends),
+    `over_capacity`, `slot_taken`.
     """
 
     participant_id: PositiveInteger
@@ -262,9 +266,10 @@ class WeighOut(Message, frozen=True, kw_only=True, tag="weigh_out"):
 
     The truck whose weight reaches the order closes it, and so does one that is said to be the `last`; what the last one
     leaves unloaded needs a `reason`, which the buyer is told. Refused: `unknown_participant`, `wrong_role`,
-    `unknown_delivery`, `delivery_<state>`, `receipt_held` (or whatever else keeps it from going out),
-    `storage_unpaid`, `no_slot`, `outside_slot`, `duplicate_reference`, `invalid_tare_g`, `over_order`,
-    `reason_required`, `over_wastage` (more is missing than may be wasted: report the failure).
+    `duplicate_reference` (the ticket), `unknown_delivery`, `delivery_<state>`, `receipt_<state>` (whatever keeps the
+    goods in), `receipt_gone` (all of it was recorded as lost), `storage_unpaid`, `no_slot`, `outside_slot`,
+    `invalid_tare_g`, `over_order`, `reason_required`, `over_wastage` (more is missing than may be wasted: report the
+    failure).
     """
 
     operator_id: PositiveInteger
@@ -307,9 +312,9 @@ class RenewCode(Message, frozen=True, kw_only=True, tag="renew_code"):
 class HandOver(Message, frozen=True, kw_only=True, tag="hand_over"):
     """The trucks that were weighed leave with whoever knows the buyer's code, which is then spent.
 
-    Refused: `unknown_participant`, `wrong_role`, `unknown_delivery`, `nothing_weighed`, `receipt_held` (or whatever
-    else keeps it from going out), `no_code` (the buyer has drawn none since the last), `code_locked`, `wrong_code`:
-    the one refusal that is counted.
+    Refused: `unknown_participant`, `wrong_role`, `unknown_delivery`, `nothing_weighed`, `receipt_<state>`,
+    `receipt_gone`, `no_code` (the buyer has drawn none since the last), `code_locked`, `wrong_code`: the one refusal
+    that is counted.
     """
 
     operator_id: PositiveInteger
@@ -329,8 +334,8 @@ class ReportFailedDelivery(Message, frozen=True, kw_only=True, tag="report_faile
 
     `missing` and `spoiled` goods are no more. What is `refused` at the dock with cause, `held` or `expired` lies in the
     store still and will be the defaulter's. Refused: `unknown_participant`, `wrong_role`, `unknown_delivery`,
-    `delivery_<state>`, `load_pending` (hand over what is on the trucks, or void it), `not_held`, `not_expired`
-    (the receipt is nothing of the kind).
+    `delivery_<state>`, `load_pending` (hand over what is on the trucks, or void it), `not_held`, `not_expired` (the
+    receipt is nothing of the kind).
     """
 
     operator_id: PositiveInteger
@@ -356,7 +361,7 @@ class StartBuyIn(Message, frozen=True, kw_only=True, tag="start_buy_in"):
     A contract names the defaulter and the price itself. Else `base_price` is what the buyer paid per kilogram, and the
     defaulter, where none is named, is who issued the receipt: the warehouse answers for what its paper promises.
     Refused: `unknown_participant`, `wrong_role`, `unknown_delivery`, `delivery_<state>`, `same_operator`,
-    `base_price_required`, `price_of_contract` (it has one), `defaulter_of_contract`, `unknown_participant`
+    `price_of_contract`, `defaulter_of_contract` (a contract says both), `base_price_required`, `unknown_participant`
     (`defaulter_id`), `same_participant` (the buyer's own default).
     """
 
