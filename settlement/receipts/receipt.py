@@ -39,7 +39,7 @@ class Stock(Struct, gc=False, array_like=True):
 
     `weight_g` is what the books say: `received_g`, less what was loaded out, less the recorded `shrinkage_g`.
     `variety_days` is the variety's whole green life, as it was configured when the lot came. `tariff` is what the
-    warehouse asked for storage when the receipt was issued.
+    warehouse asked for storage when the receipt was issued. `colour_stage` is what was found last.
     """
 
     lot_id: int
@@ -57,6 +57,7 @@ class Stock(Struct, gc=False, array_like=True):
     shrinkage_g: int = 0
     variety_days: int = 0
     tariff: StorageTariff | None = None
+    colour_stage: int = 1
 
 
 class Holding:

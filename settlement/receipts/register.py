@@ -219,6 +219,7 @@ class Receipts:
         variety_days: int = 0,
         tariff: StorageTariff | None = None,
         storage_from_day: int | None = None,
+        colour_stage: int = 1,
     ) -> LiveReceipt:
         """The first receipt of a lot, for all of it; storage counts from the day of issue unless told otherwise."""
         assert lot_id not in self._stocks
@@ -238,6 +239,7 @@ class Receipts:
             0,
             variety_days,
             tariff,
+            colour_stage,
         )
         self._stocks[lot_id] = stock
         self._stock_digest.changed[lot_id] = None
@@ -443,7 +445,7 @@ class Receipts:
         assert stock.shrinkage_g >= 0
         self._stock_digest.changed[stock.lot_id] = None
 
-    def regrade(self, stock: Stock, symbol: str) -> list[LiveReceipt]:
+    def regrade(self, stock: Stock, symbol: str, colour_stage: int | None = None) -> list[LiveReceipt]:
         """All receipts of the lot, which are told, trade as another symbol; nothing of them is reserved.
 
         O(receipts of the lot, and of their holders in that symbol).
@@ -453,6 +455,8 @@ class Receipts:
             assert not receipt.reserved_g
             self._unseat(receipt, stock, receipt.weight_g)
         stock.symbol = symbol
+        if colour_stage is not None:
+            stock.colour_stage = colour_stage
         self._stock_digest.changed[stock.lot_id] = None
         for receipt in receipts:
             self._add(receipt, stock)
