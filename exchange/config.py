@@ -11,7 +11,11 @@ from msgspec import Meta, Struct
 
 from exchange.calendar import Hours, VolatilityAuction, read_date, read_hours, read_volatility_auction
 from settlement.messages import ConfigureVenue
-from settlement.venue import VARIETIES, WAREHOUSES
+from settlement.messages.climate import ClimateRule
+from settlement.messages.contracts import ContractTerms, Differential
+from settlement.messages.delivery import DeliveryTerms, Dock
+from settlement.messages.storage import StorageTariff
+from settlement.venue import DIFFERENTIALS, DOCKS, STORAGE, VARIETIES, WAREHOUSES
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
@@ -19,13 +23,16 @@ Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 _LISTS = ("origins", "sessions", "holidays")
 """Fields whose variable holds several texts, separated by commas."""
 
+_TABLES = ("contract", "storage", "docks", "delivery", "differentials", "climate")
+"""Fields that a file says as tables and a variable as JSON: `settlement.messages` tells their keys."""
+
 
 class SetupError(Exception):
     """The venue cannot be started as asked; the text is one line that says what to do."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a venue is started with. Every field is a flag, a variable `EXCHANGE_<FIELD>` and a key of the TOML file."""
+    """What a venue is started with. Every field is a variable `EXCHANGE_<FIELD>` and a TOML key; some are flags."""
 
     data: str = "exchange-data"
     host: str = "127.0.0.1"
@@ -40,6 +47,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fee_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     """Fee of each side in millionths of the traded value; 0.05 % is a platform's rule in force 2020-09-01 (DOMAIN)."""
     fee_minimum_fen: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    fee_taker_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    """Of who takes; none: the same as of who rested."""
+    contracts: bool = False
+    """Whether listings, one-way auctions and agreed trades lead to contracts on the terms below; else they settle at
+    once, as orders do.
+    """
+    contract: ContractTerms = ContractTerms()
+    storage: tuple[StorageTariff, ...] = STORAGE
+    docks: tuple[Dock, ...] = DOCKS
+    delivery: DeliveryTerms = DeliveryTerms()
+    differentials: tuple[Differential, ...] = DIFFERENTIALS
+    climate: ClimateRule = ClimateRule()
     maximum_lag: Annotated[int, Meta(ge=1)] = 100_000
     """Commands that the database may be behind before the venue calls itself not ready."""
     calendar: Literal["round-the-clock", "sessions"] = "round-the-clock"
@@ -108,6 +127,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             fee_minimum_fen=self.fee_minimum_fen,
             warehouses=WAREHOUSES,
             varieties=VARIETIES,
+            fee_taker_rate_ppm=self.fee_taker_rate_ppm,
+            contract=self.contract if self.contracts else None,
+            storage=self.storage,
+            docks=self.docks,
+            delivery=self.delivery,
+            differentials=self.differentials,
+            climate=self.climate,
         )
 
 
@@ -118,12 +144,22 @@ def load(flags: Mapping[str, Any], *, environment: Mapping[str, str] = os.enviro
     for field in Settings.__struct_fields__:
         text = environment.get(f"EXCHANGE_{field.upper()}")
         if text is not None:
-            values[field] = [part for part in text.split(",") if part] if field in _LISTS else text
+            values[field] = _read(field, text)
     values.update({name: value for name, value in flags.items() if value is not None})
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SetupError(f"settings: {error}; see `exchange serve --help`") from None
+
+
+def _read(field: str, text: str) -> Any:
+    """What a variable says."""
+    if field in _TABLES:
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError as error:
+            raise SetupError(f"settings: EXCHANGE_{field.upper()} is no JSON: {error}") from None
+    return [part for part in text.split(",") if part] if field in _LISTS else text
 
 
 def _from_file(name: str) -> dict[str, Any]:

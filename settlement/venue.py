@@ -5,6 +5,9 @@ from typing import Final
 from matching.instrument import MODES
 from matching.messages import DefineInstrument
 from settlement.messages import ConfigureVenue, Profile, Variety, Warehouse
+from settlement.messages.contracts import Differential
+from settlement.messages.delivery import Dock
+from settlement.messages.storage import StorageTariff
 
 FEE_RATE_PPM: Final = 500
 """0.05 % of the trade's value, each side: the platform rule in force since 2020-09-01 (DOMAIN)."""
@@ -27,6 +30,42 @@ VARIETIES: Final = (
     Variety(code="HDJ", name_zh="皇帝蕉", name_en="Lady Finger", green_life_days=14),
 )
 """Two to four weeks for all (DOMAIN); which variety keeps how long is the venue's choice, Cavendish longest."""
+
+STORAGE: Final = tuple(
+    StorageTariff(
+        warehouse=warehouse.code,
+        fen_per_tonne_day=300,
+        free_days=3,
+        free_days_after_trade=2,
+        insurance_fen_per_tonne_day=20,
+        insurer="示范保险 Model Insurance",
+        insured_fen_per_kg=500,
+        wastage_permille=50,
+        period_days=45,
+    )
+    for warehouse in WAREHOUSES
+)
+"""Three yuan a tonne and day, and insurance: the venue's choice. The wastage standard is what open boxes lose in three
+weeks at 12 °C (DOMAIN: about 5 %)."""
+
+DOCKS: Final = tuple(
+    Dock(warehouse=warehouse, code=code, opens_s=6 * 3_600, closes_s=20 * 3_600, slot_seconds=3_600, capacity_kg=10_000)
+    for warehouse, code in (("SX1", "A"), ("SX1", "B"), ("SX2", "A"))
+)
+"""A lorry of ten tonnes an hour, from six in the morning to eight in the evening: the venue's choice."""
+
+DIFFERENTIALS: Final = (
+    Differential(kind="location", value="SX1", fen_per_kg=0),
+    Differential(kind="location", value="SX2", fen_per_kg=-3),
+    Differential(kind="grade", value="E", fen_per_kg=40),
+    Differential(kind="grade", value="1", fen_per_kg=0),
+    Differential(kind="grade", value="2", fen_per_kg=-45),
+    Differential(kind="ripeness", value="1", fen_per_kg=0),
+    Differential(kind="ripeness", value="2", fen_per_kg=-12),
+    Differential(kind="ripeness", value="3", fen_per_kg=-35),
+)
+"""What substituted goods are worth beside others (DOMAIN: Chicago invoices carry such differentials); the figures are
+the venue's choice."""
 
 DEFAULT_VENUE: Final = ConfigureVenue(
     profile="open",
