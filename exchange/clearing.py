@@ -290,6 +290,22 @@ class Clearing:
         """The live orders of these symbols, ascending. O(all orders), which only the end of an instrument pays."""
         return [order for order in self.orders.values() if order.symbol in symbols]
 
+    def binding(self, receipt: LiveReceipt) -> str | None:
+        """Why the holder himself cannot take back what stands on a receipt: `has_bids`, `bid_stands`; None if he can.
+
+        Nobody steps back from an auction. O(its holder's orders).
+        """
+        if not receipt.reserved_g:
+            return None
+        receipt_id = receipt.receipt_id
+        for order in self.orders_of[receipt.participant_id].values():
+            if any(held == receipt_id for held, _ in order.lots):
+                if order.via == "bid":
+                    return "bid_stands"
+                if order.via == "auction" and order.order_id in self.leading:
+                    return "has_bids"
+        return None
+
     def uncover(self, receipt: LiveReceipt, reason: str, kept_g: int = 0) -> None:
         """Cancel whole orders that stand on a receipt, newest first, until at most `kept_g` of it is reserved.
 

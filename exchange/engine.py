@@ -93,6 +93,7 @@ class Desk:
     def __init__(
         self, clearing: Clearing, instruments: Instruments, handlers: Mapping[type, Callable[[Any], None]]
     ) -> None:
+        self.binding: Final = clearing.binding
         self.uncover: Final = clearing.uncover
         self.uncover_all: Final = clearing.uncover_all
         self.open: Final = instruments.open

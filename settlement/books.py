@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from settlement.clearing import Purse
 from settlement.digest import Digest
-from settlement.ledger import Ledger, participant_account
+from settlement.ledger import SHRINKAGE, Ledger, participant_account
 from settlement.messages import (
     CASH,
     BalanceChanged,
@@ -41,6 +41,9 @@ class Desk(Protocol):
 
     def uncover(self, receipt: LiveReceipt, reason: str, kept_g: int = 0) -> None:
         """Cancel whole orders that stand on a receipt, newest first, until at most `kept_g` of it is reserved."""
+
+    def binding(self, receipt: LiveReceipt) -> str | None:
+        """Why the holder cannot take back what stands on a receipt: `has_bids`, `bid_stands`; None where he can."""
 
     def uncover_all(self, receipts: Iterable[LiveReceipt], reason: str) -> None:
         """Cancel all orders that stand on any of these receipts, newest first."""
@@ -124,10 +127,16 @@ class Books:
         return BalanceChanged(participant_id, asset, total_g, reserved_g)
 
     def close(self) -> None:
-        """Tell each touched balance once."""
+        """Write off what is recorded as lost of lots of which nothing is left, and tell each touched balance once."""
         balances = self.balances
         if not balances:
             return
+        emptied = self.receipts.emptied
+        if emptied:
+            for stock in emptied:
+                loss = self.move_goods(stock, SHRINKAGE, stock.account, stock.shrinkage_g)
+                self.post("shrinkage", stock.lot_id, (loss,))
+            emptied.clear()
         purses = self.purses
         goods = self.receipts.balance
         changed = self.purse_digest.changed

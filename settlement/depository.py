@@ -6,7 +6,7 @@ from msgspec import Struct, msgpack
 
 from settlement.books import Books
 from settlement.civil import day_number
-from settlement.ledger import participant_account
+from settlement.ledger import SHRINKAGE, participant_account
 from settlement.lots import Arrival, Intake, receipted
 from settlement.messages import (
     CASH,
@@ -200,6 +200,10 @@ class Depository:
         books = self._books
         books.receipts.audit()
         goods: dict[tuple[str, str], int] = {}
+        for stock in books.receipts.stocks():
+            if stock.shrinkage_g:
+                goods[stock.asset, SHRINKAGE] = stock.shrinkage_g
+                goods[stock.asset, stock.account] = -stock.shrinkage_g
         for receipt in books.receipts.all():
             stock = books.receipts.stock(receipt.lot_id)
             for account, grams in (

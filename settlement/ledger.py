@@ -33,6 +33,9 @@ BANK: Final = "bank"
 FEES: Final = "fees"
 """The venue's income."""
 
+SHRINKAGE: Final = "shrinkage"
+"""Of a lot's goods: what was recorded as lost while some of the lot still lies there."""
+
 MAXIMUM_BATCH: Final = 100
 """Linked requests at most."""
 

@@ -9,6 +9,7 @@ PostingCause = Literal[
     "trade",
     "intake",
     "load_out",
+    "void",
     "bust",
     "adjustment",
     "statement",

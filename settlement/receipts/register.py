@@ -34,6 +34,8 @@ class Receipts:
         self._issued: dict[str, int] = {}
         self._digest: Digest[int] = Digest()
         self._stock_digest: Digest[int] = Digest()
+        self.emptied: list[Stock] = []
+        """Lots that have left with grams recorded as lost: who keeps the books writes them off, and empties this."""
         # (expires_ns, lot_id) of lots that have not expired; one that has left the warehouse is dropped at the top.
         self._expiries: list[tuple[int, int]] = []
 
@@ -493,11 +495,7 @@ class Receipts:
         found: list[LiveReceipt] = []
         while (expires_ns := self.next_expiry_ns()) is not None and expires_ns <= time_ns:
             _, lot_id = heappop(self._expiries)
-            found.extend(
-                receipt
-                for receipt in self._of_lot[lot_id].values()
-                if (receipt.beneath if receipt.state == "held" else receipt.state) in ("issued", "pledged")
-            )
+            found.extend(receipt for receipt in self._of_lot[lot_id].values() if _may_expire(receipt))
         return found
 
     def expire(self, receipt: LiveReceipt) -> None:
@@ -534,15 +532,18 @@ class Receipts:
             self._stocks[stock.lot_id] = stock
             self._stock_digest.changed[stock.lot_id] = None
             self._of_lot[stock.lot_id] = {}
-            if stock.expires_ns > now_ns:
-                self._expiries.append((stock.expires_ns, stock.lot_id))
-        heapify(self._expiries)
         for receipt in live:
             self._add(receipt, self._stocks[receipt.lot_id])
+        for stock in self._stocks.values():
+            # A life may have been shortened to this moment, and is then still to end.
+            if stock.expires_ns > now_ns or any(_may_expire(each) for each in self._of_lot[stock.lot_id].values()):
+                self._expiries.append((stock.expires_ns, stock.lot_id))
+        heapify(self._expiries)
         self.last_receipt_id = last_receipt_id
 
     def audit(self) -> None:
         """Assert that weights, stocks, holdings and the order of sale agree. O(receipts)."""
+        assert not self.emptied
         assert list(self._live) == sorted(self._live)
         weights: dict[int, int] = {}
         issued: dict[str, int] = {}
@@ -642,6 +643,8 @@ class Receipts:
             del self._of_lot[receipt.lot_id]
             del self._stocks[receipt.lot_id]
             self._stock_digest.changed[receipt.lot_id] = None
+            if stock.shrinkage_g:
+                self.emptied.append(stock)
         self._leave_holding(receipt, stock)
 
     def _leave_holding(self, receipt: LiveReceipt, stock: Stock) -> None:
@@ -726,6 +729,10 @@ class Receipts:
             self._issued[symbol] = left
         else:
             del self._issued[symbol]
+
+
+def _may_expire(receipt: LiveReceipt) -> bool:
+    return (receipt.beneath if receipt.state == "held" else receipt.state) in ("issued", "pledged")
 
 
 def _remove(keys: list[tuple[int, int]], key: tuple[int, int]) -> None:

@@ -211,6 +211,7 @@ class TestWhatBecomesOfAReceipt:
     def test_a_receipt_issued_in_error_leaves_nothing(self) -> None:
         receipts, receipt = self.only()
         receipts.void(receipt)
+        assert not receipts.emptied
         assert (receipt.state, list(receipts.all()), list(receipts.stocks())) == ("void", [], [])
         receipts.audit()
 
@@ -258,6 +259,18 @@ class TestWhatBecomesOfAReceipt:
         for each in receipts.expiring(500):
             receipts.expire(each)
         assert receipts.next_expiry_ns() is None
+
+    def test_a_life_shortened_to_this_moment_still_ends_after_a_restart(self) -> None:
+        receipts, _ = self.only()
+        receipts.shorten(receipts.stock(1), 500)
+        restored = Receipts()
+        restored.restore(*receipts.state(), 500)
+        assert [each.receipt_id for each in restored.expiring(500)] == [1]
+        for each in receipts.expiring(500):
+            receipts.expire(each)
+        restored = Receipts()
+        restored.restore(*receipts.state(), 500)
+        assert restored.next_expiry_ns() is None
 
 
 class TestShares:
@@ -451,7 +464,7 @@ class Store(RuleBasedStateMachine):
             stock = stocks[pick % len(stocks)]
             self.receipts.regrade(stock, symbol_of("BXJ", grade, "SX1", stock.harvest_day))
             if stock.expires_ns > self.now_ns + 1:
-                self.receipts.shorten(stock, stock.expires_ns - sooner)
+                self.receipts.shorten(stock, max(self.now_ns + 1, stock.expires_ns - sooner))
 
     @rule()
     def expire(self) -> None:
@@ -475,6 +488,10 @@ class Store(RuleBasedStateMachine):
 
     @invariant()
     def weighs_right(self) -> None:
+        assert all(
+            stock.shrinkage_g and self.receipts.find_stock(stock.lot_id) is None for stock in self.receipts.emptied
+        )
+        self.receipts.emptied.clear()
         self.receipts.audit()
         live = list(self.receipts.all())
         assert sum(receipt.weight_g for receipt in live) == self.came_g - self.left_g - self.lost_g
