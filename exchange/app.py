@@ -32,6 +32,7 @@ from exchange.sequencer import Sequencer
 from marketdata.pump import Pump
 from marketdata.server import FeedServer
 from web.app import create_app
+from web.documents.seals import key_in
 from web.settings import WebSettings
 
 SHUTDOWN_SECONDS: Final = 1
@@ -151,7 +152,9 @@ async def _venue(
     database, readers = connect(settings.database), connect(settings.database, read_only=True)
     gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers)
     sequencer.on_committed += [publication.publish, lambda _: follower.wake()]
-    web_settings = WebSettings(origins=settings.origins, maximum_lag=settings.maximum_lag, demo=demo)
+    web_settings = WebSettings(
+        origins=settings.origins, maximum_lag=settings.maximum_lag, demo=demo, document_key=_document_key(settings)
+    )
     app = create_app(gateway, feed, web_settings)
     pump = Pump(feed, lambda: sequencer.time_ns)
     feed_server = FeedServer(feed, origins=settings.origins, order_entry=app.state["order_entry"])
@@ -198,6 +201,14 @@ def _bell(settings: Settings, *, sessions: bool) -> Bell:
     timetable = Timetable(TradingCalendar(settings.holidays), settings.hours()) if sessions else None
     chance = random.Random(settings.seed) if settings.clock == "manual" else random.SystemRandom()
     return Bell(timetable, settings.volatility_auction(), chance)
+
+
+def _document_key(settings: Settings) -> bytes:
+    """Raises `SetupError`."""
+    try:
+        return key_in(settings.folder)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"the key that seals documents cannot be had: {error}; restore it from a copy") from None
 
 
 class _WebServer(uvicorn.Server):

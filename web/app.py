@@ -25,6 +25,9 @@ from web import (
 from web.bodies import MAXIMUM_BODY, JsonBody
 from web.context import SECURITY, Services, canonical_ids, known_parameters, signed_in
 from web.desk import Desk
+from web.documents import routes as documents
+from web.documents import verification
+from web.documents.printing import Documents
 from web.edge import API, Edge
 from web.errors import Problem, answer_problem, logger
 from web.metrics import Metrics
@@ -65,7 +68,7 @@ class WebApplication(Litestar):
 def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -> Litestar:
     """The application over a venue; `app.state["order_entry"]` is for the programs' port.
 
-    It owns two threads for passwords, which end with it.
+    It owns two threads for passwords and, once a document was asked for, a process that prints; they end with it.
     """
     metrics = Metrics(gateway)
     web = Services(
@@ -74,6 +77,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
         desk=Desk(gateway, metrics),
         metrics=metrics,
         settings=settings,
+        documents=Documents(settings),
     )
     terminal = Terminal(settings.static)
 
@@ -98,6 +102,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
             *offers.PRIVATE,
             *growers.PRIVATE,
             *receipts.PRIVATE,
+            *documents.PRIVATE,
             *warehouse.PRIVATE,
             *operators.PRIVATE,
             *corrections.PRIVATE,
@@ -106,7 +111,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
         security=SECURITY,
     )
     app = WebApplication(
-        route_handlers=[public, private, *health.PUBLIC, *docs.PUBLIC, feed_socket.feed_socket],
+        route_handlers=[public, private, *health.PUBLIC, *docs.PUBLIC, *verification.PUBLIC, feed_socket.feed_socket],
         dto=JsonBody,
         return_dto=None,
         guards=[known_parameters, canonical_ids],
@@ -122,7 +127,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
             }
         ),
         after_exception=[_log_broken_socket],
-        on_shutdown=[web.sessions.close],
+        on_shutdown=[web.sessions.close, web.documents.close],
         logging_config=None,
         debug=False,
     )

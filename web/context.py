@@ -13,6 +13,7 @@ from msgspec import Struct
 from settlement.messages import Role
 from web.bodies import Body, decode
 from web.desk import Desk
+from web.documents.printing import Documents
 from web.errors import Fault, InvalidRequest, NotFound, parameter_names
 from web.metrics import Metrics
 from web.ports import Gateway
@@ -41,6 +42,7 @@ class Services(Struct, frozen=True):
     desk: Desk
     metrics: Metrics
     settings: WebSettings
+    documents: Documents
 
 
 def services(connection: ASGIConnection[Any, Any, Any, Any]) -> Services:
@@ -71,9 +73,10 @@ def in_role(*roles: Role) -> Any:
 
 async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard: an unknown query parameter is an error that names it, or a misspelt filter would show everything. Each is
-    given once, and integers are written as such: `1.0` and `+1` are none. Raises `InvalidRequest`.
+    given once, and integers are written as such: `1.0` and `+1` are none. A handler with the option `any_parameters`
+    takes whatever comes. Raises `InvalidRequest`.
     """
-    if not connection.scope["query_string"]:
+    if not connection.scope["query_string"] or handler.opt.get("any_parameters"):
         return
     known = {
         name: is_integer

@@ -27,6 +27,17 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     """A session that is not used for so long ends."""
     session_lifetime_ns: int = 7 * 24 * HOUR_NS
     """A session ends after so long, however much it is used."""
+    venue_zh: str = "中国（遂溪）香蕉国际交易中心"
+    venue_en: str = "China (Suixi) International Banana Exchange"
+    """What documents call the venue."""
+    public_address: str | None = None
+    """Where the world reaches the venue (`https://host`), for the QR codes of documents; null: the host that was asked
+    for the document.
+    """
+    document_key: bytes = b""
+    """Seals documents, 32 bytes at least (`web.documents.seals`); without one they can be verified until the end of the
+    process.
+    """
     failed_sign_ins: int = 10
     """Failures that one name may have from one address within `failed_sign_in_window_s` until it has to wait, the
     right password or not: an answer would tell a guesser that it is right.

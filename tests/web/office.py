@@ -94,6 +94,7 @@ class Office:
         for client in (self.anyone, *self._signed_in.values()):
             await client.aclose()
         self.sessions.close()
+        await self.app.state["services"].documents.close()
         self.gateway.close()
 
 

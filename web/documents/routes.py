@@ -1,0 +1,87 @@
+"""Documents over HTTP: PDF for whoever may read the thing itself."""
+
+import re
+from typing import Annotated
+
+from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, QueryParameter
+
+from matching.messages import Side
+from web.bodies import MinSequence
+from web.context import SignedIn, gateway_of, services
+from web.documents import receipts, trades
+from web.documents.subject import Draft
+from web.errors import Fault, InvalidRequest, NotFound, problems
+from web.growers import sees_all
+
+PDF = {
+    200: ResponseSpec(bytes, generate_examples=False, description="The document.", media_type="application/pdf"),
+}
+
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+
+
+@get(
+    "/receipts/{receipt_id:int}/document.pdf",
+    tags=["documents"],
+    summary="A warehouse receipt on paper",
+    responses={**PDF, **problems(401, 404)},
+)
+async def receipt_document(
+    request: SignedIn, receipt_id: FromPath[int], min_sequence: MinSequence = None
+) -> Response[bytes]:
+    """For its holder, the warehouse and operators."""
+    gateway = gateway_of(request)
+    found = await receipts.find(gateway, receipt_id, min_sequence)
+    if found is None or not (sees_all(request.user) or found.receipt.participant_id == request.user.participant_id):
+        raise NotFound("unknown_receipt")
+    return await answer(request, receipts.draft(gateway, found))
+
+
+@get(
+    "/fills/{trade_id:int}/document.pdf",
+    tags=["documents"],
+    summary="The confirmation of a trade",
+    responses={**PDF, **problems(401, 404)},
+)
+async def fill_document(
+    request: SignedIn,
+    trade_id: FromPath[int],
+    side: Annotated[Side | None, QueryParameter(description="Operators choose; everyone else has his own.")] = None,
+    min_sequence: MinSequence = None,
+) -> Response[bytes]:
+    """Of the caller's own side; operators may have either, the buyer's unless they say otherwise."""
+    gateway, caller = gateway_of(request), request.user
+    sequence, fills = await trades.sides(gateway, trade_id, min_sequence)
+    fill = next(
+        (
+            each
+            for each in fills
+            if side in (None, each.side) and (each.participant_id == caller.participant_id or caller.is_in("operator"))
+        ),
+        None,
+    )
+    if fill is None:
+        raise NotFound("unknown_trade")
+    return await answer(request, trades.draft(gateway, await trades.find(gateway, fill, sequence)))
+
+
+async def answer(request: SignedIn, draft: Draft) -> Response[bytes]:
+    """The document, made now, for the host that was asked."""
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        raise InvalidRequest(Fault(None, "the request names no host"))
+    address = f"{request.scope['scheme']}://{host}"
+    content = await services(request).documents.print(draft, gateway_of(request).time_ns, address)
+    subject = draft.subject
+    return Response(
+        content,
+        media_type="application/pdf",
+        headers={
+            "content-disposition": f'inline; filename="{subject.kind}-{subject.name}.pdf"',
+        },
+    )
+
+
+PRIVATE = [receipt_document, fill_document]

@@ -1,0 +1,159 @@
+"""The public page behind a document's QR code: is it genuine, and does it still hold?
+
+It tells nothing that the document does not: its kind and number, when it was made, its digest, and the state and
+digest of the thing now. Whoever has no seal of the venue's learns nothing at all, not even whether there is such a
+thing: the seal is looked at before anything else.
+"""
+
+import html
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from string import Template
+from typing import Final, Literal
+
+from litestar import Response, get
+from litestar.params import FromPath
+from msgspec import Struct
+
+from web.context import Anyone, gateway_of, services
+from web.documents import receipts, trades
+from web.documents.paper import Words
+from web.documents.seals import Seal, Seals, grouped
+from web.documents.subject import Subject
+from web.documents.wording import moment
+from web.errors import NotFound
+from web.ports import Gateway, HistoryUnavailable, VenueHalted, ViewBehind
+
+SUBJECTS: Final[Mapping[str, Callable[[Gateway, str], Awaitable[Subject | None]]]] = {
+    receipts.KIND: receipts.subject,
+    trades.KIND: trades.subject,
+}
+"""How what a seal names is found as it stands now."""
+
+Finding = Literal["as_issued", "superseded", "not_genuine", "unavailable"]
+
+HEADLINES: Final[dict[Finding, Words]] = {
+    "as_issued": Words("真实有效，与出具时一致", "Genuine, and as issued"),
+    "superseded": Words("真实，但内容已变更", "Genuine, but superseded"),
+    "not_genuine": Words("不是本交易中心出具", "Not genuine"),
+    "unavailable": Words("暂时无法核对", "Cannot be verified at the moment"),
+}
+ADVICE: Final[dict[Finding, Words]] = {
+    "as_issued": Words(
+        "所载内容至今没有变化。请再核对纸面上的校验摘要与下列摘要相同。",
+        "What it says still holds. Compare the digest on the paper with the one below.",
+    ),
+    "superseded": Words(
+        "出具之后登记已经变更，纸面内容不再准确。请向持有人索取新的文书。",
+        "The register has changed since it was made. Ask its holder for a new document.",
+    ),
+    "not_genuine": Words(
+        "网址中的签章与内容不符：文书可能被改动，或网址抄录有误。请勿据此付款或交货。",
+        "The seal does not fit: the document may have been altered, or its address copied wrongly. "
+        "Do not pay or deliver on it.",
+    ),
+    "unavailable": Words("签章真实；现时状态稍后再查。", "The seal is genuine; ask again for its present state."),
+}
+OUTDATED: Final = Words("真实，但所载权利已终结", "Genuine, but what it stands for has ended")
+MARKS: Final[dict[Finding, str]] = {"as_issued": "✓", "superseded": "!", "not_genuine": "✗", "unavailable": "…"}
+
+HERE: Final = Path(__file__).parent
+FONT: Final = "noto-sans-sc-chinese-simplified-400-normal.woff"
+DAY: Final = "public, max-age=86400"
+
+
+class Verdict(Struct, frozen=True):
+    """What the page says; a subject only where the seal is genuine and its state can be read."""
+
+    finding: Finding
+    seal: Seal | None = None
+    subject: Subject | None = None
+    digest: str = ""
+
+
+async def examine(gateway: Gateway, seals: Seals, seal: Seal | None) -> Verdict:
+    """Costs one hash for what is not genuine, a read of the thing otherwise."""
+    if seal is None or seal.kind not in SUBJECTS or not seals.genuine(seal):
+        return Verdict("not_genuine")
+    try:
+        subject = await SUBJECTS[seal.kind](gateway, seal.name)
+    except (ViewBehind, HistoryUnavailable, VenueHalted):
+        return Verdict("unavailable", seal)
+    if subject is None:
+        return Verdict("unavailable", seal)
+    digest = seals.digest(subject.kind, subject.name, subject.facts)
+    return Verdict("as_issued" if digest == seal.digest else "superseded", seal, subject, digest)
+
+
+def seal_of(kind: str, name: str, given: Mapping[str, str]) -> Seal | None:
+    """The seal that an address carries; none where it has not the form of one."""
+    number, digest, mac = given.get("n", ""), given.get("d", ""), given.get("m", "")
+    if not (number.isascii() and number.isdigit() and len(number) <= 16):
+        return None
+    if max(len(kind), len(name), len(digest), len(mac)) > 64 or str(int(number)) != number:
+        return None
+    return Seal(kind, name, int(number), digest, mac)
+
+
+@get("/verify/{kind:str}/{name:str}", include_in_schema=False, opt={"any_parameters": True})
+async def verify(request: Anyone, kind: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+    """200 whatever the verdict: it is the answer. 503 while the state cannot be read. Messengers add parameters of
+    their own to links, which are passed over.
+    """
+    web = services(request)
+    verdict = await examine(gateway_of(request), web.documents.seals, seal_of(kind, name, request.query_params))
+    page = page_of(verdict, gateway_of(request).time_ns, Words(web.settings.venue_zh, web.settings.venue_en))
+    return Response(
+        page.encode(),
+        status_code=503 if verdict.finding == "unavailable" else 200,
+        media_type="text/html",
+        headers={"cache-control": "no-store", "x-robots-tag": "noindex"},
+    )
+
+
+@get("/verify/{name:str}", include_in_schema=False)
+async def verify_file(request: Anyone, name: FromPath[str]) -> Response[bytes]:
+    """The page's style sheet; and the font, for a machine that has no Chinese one."""
+    if name == "verify.css":
+        return Response((HERE / name).read_bytes(), media_type="text/css", headers={"cache-control": DAY})
+    font = services(request).settings.static / "fonts" / FONT
+    if name == FONT and font.is_file():
+        return Response(font.read_bytes(), media_type="font/woff", headers={"cache-control": DAY})
+    raise NotFound
+
+
+def page_of(verdict: Verdict, time_ns: int, venue: Words) -> str:
+    """The page. Everything from outside is escaped."""
+    headline = HEADLINES[verdict.finding]
+    rows: list[tuple[Words, Words]] = []
+    subject = verdict.subject
+    if subject is not None and verdict.seal is not None:
+        if not subject.valid:
+            headline = OUTDATED
+        rows = [
+            (Words("文书", "document"), subject.title),
+            (Words("编号", "number"), Words(subject.number)),
+            (Words("现时状态", "state now"), subject.state),
+            (Words("现时摘要", "digest now"), Words(grouped(verdict.digest))),
+        ]
+        if verdict.finding == "superseded":
+            rows.append((Words("出具时摘要", "digest when made"), Words(grouped(verdict.seal.digest))))
+        rows.append((Words("出具时序号", "made at sequence"), Words(str(verdict.seal.sequence))))
+        rows.append((Words("核对时序号", "verified at sequence"), Words(str(subject.sequence))))
+    rows.append((Words("核对时间", "verified at"), Words(moment(time_ns), "UTC+8")))
+    return Template((HERE / "verify.html").read_text(encoding="utf-8")).substitute(
+        finding=verdict.finding if subject is None or subject.valid else "ended",
+        mark=MARKS[verdict.finding] if subject is None or subject.valid else "!",
+        venue=_both(venue),
+        headline=_both(headline),
+        advice=_both(ADVICE[verdict.finding]),
+        rows="\n".join(f"      <div><dt>{_both(label)}</dt><dd>{_both(value)}</dd></div>" for label, value in rows),
+    )
+
+
+def _both(words: Words) -> str:
+    english = f' <span lang="en">{html.escape(words.en)}</span>' if words.en else ""
+    return f"{html.escape(words.zh)}{english}"
+
+
+PUBLIC = [verify, verify_file]
