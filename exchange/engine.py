@@ -28,8 +28,11 @@ from matching.messages import (
 )
 from settlement.books import OWN_ACCOUNTS, Books
 from settlement.busts import TradesState
+from settlement.buy_in import BuyIns
 from settlement.clearing import Order, Purse
 from settlement.client_ids import Remembered
+from settlement.custody import Custody
+from settlement.delivery import Delivery
 from settlement.depository import Depository
 from settlement.messages import (
     CASH,
@@ -98,6 +101,7 @@ class Desk:
         self.uncover_all: Final = clearing.uncover_all
         self.open: Final = instruments.open
         self.close_exhausted: Final = instruments.close_exhausted
+        self.lot_size: Final = instruments.lot_size
         self._handlers: Final = handlers
 
     def execute_within(self, command: Any) -> None:
@@ -119,7 +123,16 @@ class Engine:
         self._instruments: Final = Instruments(self._books, self.market, self._clearing)
         self._treasury: Final = Treasury(self._books)
         self._depository: Final = Depository(self._books)
-        self._offices: Final[tuple[Office, ...]] = (self._treasury, self._depository)
+        self._custody: Final = Custody(self._books)
+        self.delivery: Final = Delivery(self._books)
+        self.buy_ins: Final = BuyIns(self._books, self.delivery)
+        self._offices: Final[tuple[Office, ...]] = (
+            self._treasury,
+            self._depository,
+            self._custody,
+            self.delivery,
+            self.buy_ins,
+        )
         """What is due at one moment is done in this order."""
         self._handlers: Final[dict[type, Callable[[Any], None]]] = {
             ConfigureVenue: self._configure_venue,

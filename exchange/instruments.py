@@ -89,6 +89,11 @@ class Instruments:
         if command.time_ns > self._books.time_ns:
             self._books.events.append(CommandRejected("advance_time", None, "time_ahead"))
 
+    def lot_size(self, symbol: str) -> int:
+        """Kilograms of which an order's quantity is a multiple; 1 for a symbol that is not defined."""
+        instrument = self._market.instrument(symbol)
+        return 1 if instrument is None else instrument.lot_size
+
     def open(self, symbol: str) -> None:
         """There is something to sell: define the instrument, or open again what was closed for want of receipts."""
         instrument = self._market.instrument(symbol)

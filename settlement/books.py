@@ -54,6 +54,9 @@ class Desk(Protocol):
     def close_exhausted(self, symbols: Iterable[str]) -> None:
         """Where no receipt can be sold any more, cancel what rests and close till the next receipt."""
 
+    def lot_size(self, symbol: str) -> int:
+        """Kilograms of which an order's quantity is a multiple; 1 for a symbol that is not defined."""
+
     def execute_within(self, command: Any) -> None:
         """Let a command of a participant's be part of the command at hand: what it leads to is told with the rest."""
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from matching.instrument import MODES
 from matching.messages import DefineInstrument
+from settlement.load_out_slots import refuse_docks
 from settlement.messages import ConfigureVenue, Profile, Variety, Warehouse
 from settlement.messages.contracts import Differential
 from settlement.messages.delivery import Dock
@@ -112,4 +113,4 @@ def refuse_venue(command: ConfigureVenue) -> tuple[str, str] | None:
         return "invalid_storage", "storage"
     if command.climate is not None and command.climate.low_dc > command.climate.high_dc:
         return "invalid_climate", "climate"
-    return None
+    return refuse_docks(command.docks, stores)

@@ -269,7 +269,7 @@ class WeighOut(Message, frozen=True, kw_only=True, tag="weigh_out"):
     `duplicate_reference` (the ticket), `unknown_delivery`, `delivery_<state>`, `receipt_<state>` (whatever keeps the
     goods in), `receipt_gone` (all of it was recorded as lost), `storage_unpaid`, `no_slot`, `outside_slot`,
     `invalid_tare_g`, `over_order`, `reason_required`, `over_wastage` (more is missing than may be wasted: report the
-    failure).
+    failure; a contract judges the weight itself).
     """
 
     operator_id: PositiveInteger
