@@ -26,6 +26,7 @@ ContractState = Literal[
     "overdue",
     "delivering",
     "uncollected",
+    "failed",
     "weighed",
     "part_paid",
     "objected",
@@ -44,6 +45,9 @@ ContractCause = Literal[
     "overdue",
     "charged",
     "picked_up",
+    "failed",
+    "failure_dismissed",
+    "made_good",
     "weighed",
     "weight_stated",
     "quantity_agreed",
@@ -133,6 +137,18 @@ class Proposal(Message, frozen=True, kw_only=True):
     time_ns: int
 
 
+class StorageDue(Message, frozen=True, kw_only=True):
+    """What a receipt of the seller's had cost in the store when title passed; fields as of `StoragePaid`."""
+
+    receipt_id: int
+    lot_id: int
+    warehouse: str
+    weight_g: int
+    from_day: int
+    to_day: int
+    due_fen: int
+
+
 class Contract(Message, frozen=True, kw_only=True):
     """A contract as it stands.
 
@@ -164,6 +180,8 @@ class Contract(Message, frozen=True, kw_only=True):
     seller_fee_fen: int
     buyer_earnest_fen: int
     seller_earnest_fen: int
+    buyer_earnest_paid_fen: int
+    seller_earnest_paid_fen: int
     pay_by_ns: int
     pickup_by_ns: int
     final_by_ns: int
@@ -171,6 +189,8 @@ class Contract(Message, frozen=True, kw_only=True):
     receipt_ids: tuple[int, ...]
     goods_symbol: str
     """What the goods are; another than `symbol` after a substitution."""
+    colour_stage: int = 1
+    """Of the goods that were traded, the ripest of them."""
     paid: bool = False
     tendered: bool = False
     escrow_fen: int = 0
@@ -182,9 +202,17 @@ class Contract(Message, frozen=True, kw_only=True):
     late_days: int = 0
     buyer_late_fen: int = 0
     seller_late_fen: int = 0
-    delivered_ns: int | None = None
+    title_ns: int | None = None
     """When title passed."""
+    delivery_ids: tuple[int, ...] = ()
+    """Delivery orders that are not closed yet."""
+    failed_ids: tuple[int, ...] = ()
+    """Those of them that failed and are not made good yet."""
     picked_g: int = 0
+    undelivered_g: int = 0
+    """What a failed delivery has left out, and a buy-in made good."""
+    earnest_drawn_fen: int = 0
+    """The seller's earnest money that a buy-in took."""
     weighed_g: int | None = None
     weighed_ns: int | None = None
     weight_reason: str | None = None
@@ -192,8 +220,14 @@ class Contract(Message, frozen=True, kw_only=True):
     seller_weight_g: int | None = None
     settled_g: int | None = None
     settled_fen: int | None = None
-    surcharge_fen: int = 0
     refund_fen: int = 0
+    surcharge_fen: int = 0
+    uncollected_fen: int = 0
+    """What the agreed weight was worth beyond all that the buyer had: it is not paid here."""
+    storage: tuple[StorageDue, ...] = ()
+    """The seller's storage up to the passing of title, to be paid out of what he gets first."""
+    granted_fen: int = 0
+    """What the seller has granted on an objection."""
     objection_by_ns: int | None = None
     accepted: bool = False
     objection: Objection | None = None
@@ -230,7 +264,8 @@ class AnnounceTradingDays(Message, frozen=True, kw_only=True, tag="announce_trad
 class PayContract(Message, frozen=True, kw_only=True, tag="pay_contract"):
     """The buyer pays the price in full; the venue holds it.
 
-    Refused: `unknown_contract` (others' too), `wrong_state`, `already_paid`, `insufficient_funds`.
+    Refused: `unknown_contract` (others' too), `wrong_party` (here and below: it is the other party's to say),
+    `wrong_state`, `already_paid`, `insufficient_funds`.
     """
 
     participant_id: PositiveInteger

@@ -154,6 +154,9 @@ class TradeSettled(Message, frozen=True, kw_only=False, tag="trade_settled"):
     `lots` are `(seller's receipt_id, buyer's new receipt_id, kilograms)`. `amount_fen` is price times quantity, paid
     by the buyer on top of `buyer_fee_fen`; the seller receives it less `seller_fee_fen` and `storage_fen`, which his
     goods had cost until then.
+
+    With a `contract_id` the trade has led to that contract: only the fees and both sides' earnest money have moved, and
+    the new receipts are the seller's own, set aside.
     """
 
     trade_id: int
@@ -170,6 +173,7 @@ class TradeSettled(Message, frozen=True, kw_only=False, tag="trade_settled"):
     seller_fee_fen: int
     lots: tuple[tuple[int, int, int], ...]
     storage_fen: int = 0
+    contract_id: int | None = None
 
 
 class TradeBusted(Message, frozen=True, kw_only=True, tag="trade_busted"):
