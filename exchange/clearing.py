@@ -451,8 +451,9 @@ class Clearing:
                 assert order.expires_ns == view.ends_ns
 
     def audit_reservations(self) -> None:
-        """What is reserved is what the live orders need, to the fen and the gram."""
-        reserved_fen = dict.fromkeys(self._purses, 0)
+        """What is reserved is what the live orders need and what is pending to leave, to the fen and the gram."""
+        ledger = self._books.ledger
+        reserved_fen = {each: ledger.set_aside(CASH, purse.account) for each, purse in self._purses.items()}
         reserved_kg: dict[int, int] = {}
         for order in self.orders.values():
             remaining = order.quantity - order.filled

@@ -30,6 +30,7 @@ from settlement.messages.ledger import (
     CashDeposited,
     Deposit,
     LedgerPosted,
+    PendingChanged,
     Transfer,
 )
 from settlement.messages.lots import (
@@ -96,6 +97,7 @@ from settlement.messages.receipts import (
     VoidReceipt,
 )
 from settlement.messages.storage import StorageCommand, StorageEvent
+from settlement.messages.treasury import TreasuryCommand, TreasuryEvent
 from settlement.messages.venue import (
     ConfigureVenue,
     Grade,
@@ -124,6 +126,7 @@ SettlementCommand = (
     | DeliveryCommand
     | StorageCommand
     | ClimateCommand
+    | TreasuryCommand
 )
 SettlementEvent = (
     RequestRefused
@@ -144,6 +147,8 @@ SettlementEvent = (
     | DeliveryEvent
     | StorageEvent
     | ClimateEvent
+    | PendingChanged
+    | TreasuryEvent
 )
 
 __all__ = [
@@ -199,6 +204,7 @@ __all__ = [
     "OrderRepeated",
     "OrderStatus",
     "ParticipantRegistered",
+    "PendingChanged",
     "Pledge",
     "PledgeReceipt",
     "PositiveInteger",
