@@ -129,12 +129,14 @@ class SettledTrades:
 def refuse_unwinding(trade: TradeSettled, seller: Purse, receipts: Receipts) -> str | None:
     """What stands against taking a trade back, in this order.
 
-    `goods_moved`: not every receipt that the buyer got is there, whole, free and to be sold; `funds_moved`: the seller
-    has not the proceeds at hand. None where it can be done. O(lots).
+    `goods_moved`: not every receipt that the buyer got is there, whole, free and to be sold as what was traded;
+    `funds_moved`: the seller has not the proceeds at hand. None where it can be done. O(lots).
     """
     for _, receipt_id, kilograms in trade.lots:
         receipt = receipts.get(receipt_id)
         if receipt is None or receipt.state != "issued":
+            return "goods_moved"
+        if receipts.stock(receipt.lot_id).symbol != trade.symbol:
             return "goods_moved"
         if receipt.reserved_g or receipt.weight_g != kilograms * GRAMS:
             return "goods_moved"

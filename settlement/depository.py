@@ -5,7 +5,8 @@ from typing import Any, Final
 from msgspec import Struct, msgpack
 
 from settlement.books import Books
-from settlement.civil import day_number
+from settlement.civil import day_number, venue_day
+from settlement.custody import expire
 from settlement.ledger import SHRINKAGE, participant_account
 from settlement.lots import Arrival, Intake, receipted
 from settlement.messages import (
@@ -22,8 +23,9 @@ from settlement.messages import (
 )
 from settlement.office import Handlers
 from settlement.receipts import receipt_message
-
-RECEIPT_EXPIRED: Final = "receipt_expired"
+from settlement.receipts.states import refusal
+from settlement.storage import first_chargeable_day, tariff_of
+from settlement.storekeeper import collect, refuse_unpaid
 
 _encode = msgpack.Encoder().encode
 
@@ -77,11 +79,14 @@ class Depository:
             self._tell_lot(command, self._intake.inspect(command, self._books.time_ns))
 
     def _issue_receipt(self, command: IssueReceipt) -> None:
-        """Title to a lot comes into being: its receipt, goods in the ledger, the instrument if it is the first."""
+        """Title to a lot comes into being: its receipt, goods in the ledger, the instrument if it is the first.
+
+        Storage is asked for by the tariff of this moment as long as goods of the lot lie there.
+        """
         books = self._books
         if not books.may(command, "operator_id", ("warehouse",)):
             return
-        taken = self._intake.take(command.lot_id)
+        taken = self._intake.take(command.lot_id, command.weight_g)
         if not isinstance(taken, Arrival):
             books.refuse(command, *taken)
             return
@@ -89,6 +94,8 @@ class Depository:
         harvest_day = day_number(lot.harvest_date)
         assert harvest_day is not None
         assert lot.net_g is not None
+        weight_g = lot.net_g if command.weight_g is None else command.weight_g
+        tariff = tariff_of(books.venue.storage, lot.warehouse)
         receipt = books.receipts.issue(
             lot.lot_id,
             lot.participant_id,
@@ -96,15 +103,19 @@ class Depository:
             lot.warehouse,
             lot.harvest_date,
             harvest_day,
-            lot.net_g,
+            weight_g,
             taken.green_until_ns,
             command.operator_id,
             books.time_ns,
+            taken.variety_days,
+            tariff,
+            first_chargeable_day(tariff, venue_day(books.time_ns)),
+            lot.colour_stage or 1,
         )
         stock = books.receipts.stock(lot.lot_id)
         account = books.purses[lot.participant_id].account
         books.events.append(LotChanged(lot=receipted(lot, receipt.receipt_id)))
-        books.post("intake", lot.lot_id, (books.move_goods(stock, stock.account, account, lot.net_g),))
+        books.post("intake", lot.lot_id, (books.move_goods(stock, stock.account, account, weight_g),))
         books.events.append(ReceiptChanged("issued", receipt_message(receipt, stock)))
         books.touch(lot.participant_id, lot.symbol)
         books.desk.open(lot.symbol)
@@ -118,15 +129,17 @@ class Depository:
     # Delivery
 
     def _order_delivery(self, command: OrderDelivery) -> None:
-        """Refused: `unknown_receipt` (another's too), `not_issued` (ordered out or expired), `receipt_reserved`."""
+        """Refused: `unknown_receipt` (another's too), by its state, `receipt_reserved`."""
         books = self._books
         receipt = books.receipts.get(command.receipt_id)
         if receipt is None or receipt.participant_id != command.participant_id:
             books.refuse(command, "unknown_receipt", "receipt_id")
-        elif receipt.state != "issued":
-            books.refuse(command, "not_issued", "receipt_id")
-        elif receipt.reserved_g:
-            books.refuse(command, "receipt_reserved", "receipt_id")
+            return
+        reason = refusal("order_delivery", receipt.state)
+        if reason is None and receipt.reserved_g:
+            reason = "receipt_reserved"
+        if reason is not None:
+            books.refuse(command, reason, "receipt_id")
         else:
             books.receipts.order_delivery(receipt)
             message = books.receipts.message(receipt)
@@ -137,7 +150,9 @@ class Depository:
     def _load_out(self, command: LoadOut) -> None:
         """The goods leave: to the holder who ordered them out, or because they have expired and the store is cleared.
 
-        Refused: `unknown_receipt`, `delivery_not_ordered`.
+        Out of a store that is cleared storage is paid as far as the holder's cash reaches. Refused: `unknown_receipt`,
+        by its state, `receipt_pledged` (it has expired, the pledge has not), `under_delivery` (a delivery order is to
+        fetch them), `storage_unpaid`.
         """
         books = self._books
         if not books.may(command, "operator_id", ("warehouse",)):
@@ -145,15 +160,25 @@ class Depository:
         receipt = books.receipts.get(command.receipt_id)
         if receipt is None:
             books.refuse(command, "unknown_receipt", "receipt_id")
-        elif receipt.state == "issued":
-            books.refuse(command, "delivery_not_ordered", "receipt_id")
-        else:
-            stock = books.receipts.load_out(receipt)
-            account = books.purses[receipt.participant_id].account
-            transfer = books.move_goods(stock, account, stock.account, receipt.weight_g)
-            books.post("load_out", receipt.receipt_id, (transfer,))
-            books.events.append(ReceiptChanged("delivered", receipt_message(receipt, stock)))
-            books.touch(receipt.participant_id, stock.symbol)
+            return
+        expired = receipt.state == "expired"
+        reason = refusal("load_out", receipt.state)
+        if reason is None and receipt.pledge is not None:
+            reason = "receipt_pledged"
+        if reason is None and receipt.receipt_id in books.delivering:
+            reason = "under_delivery"
+        if reason is None and not expired:
+            reason = refuse_unpaid(books, receipt)
+        if reason is not None:
+            books.refuse(command, reason, "receipt_id")
+            return
+        storage = collect(books, receipt, "clearance", receipt.receipt_id) if expired else []
+        stock = books.receipts.load_out(receipt)
+        account = books.purses[receipt.participant_id].account
+        goods = books.move_goods(stock, account, stock.account, receipt.weight_g)
+        books.post("load_out", receipt.receipt_id, (goods, *storage))
+        books.events.append(ReceiptChanged("delivered", receipt_message(receipt, stock)))
+        books.touch(receipt.participant_id, stock.symbol)
 
     # Time
 
@@ -170,18 +195,7 @@ class Depository:
         books = self._books
         for lot in self._intake.spoil(books.time_ns):
             books.events.append(LotChanged(lot=lot))
-        expiring = books.receipts.expiring(books.time_ns)
-        if not expiring:
-            return
-        books.desk.uncover_all(expiring, RECEIPT_EXPIRED)
-        symbols: dict[str, None] = {}
-        for receipt in expiring:
-            books.receipts.expire(receipt)
-            message = books.receipts.message(receipt)
-            books.events.append(ReceiptChanged("expired", message))
-            books.touch(receipt.participant_id, message.symbol)
-            symbols[message.symbol] = None
-        books.desk.close_exhausted(symbols)
+        expire(books, books.receipts.expiring(books.time_ns))
 
     # State
 

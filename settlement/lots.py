@@ -176,13 +176,19 @@ class Intake:
             heappush(self._deadlines, (until_ns, found.lot_id))
         return found
 
-    def take(self, lot_id: int) -> Arrival | Refusal:
-        """An inspected lot, taken out for its receipt, or `unknown_lot`, `lot_closed`, `not_inspected`."""
+    def take(self, lot_id: int, weight_g: int | None = None) -> Arrival | Refusal:
+        """An inspected lot, taken out for its receipt, which is for all of it unless a weight is given.
+
+        Or `unknown_lot`, `lot_closed`, `not_inspected`, `more_than_weighed`.
+        """
         arrival = self._arrivals.get(lot_id)
         if arrival is None:
             return self._absent(lot_id)
         if arrival.lot.status != "inspected":
             return "not_inspected", "lot_id"
+        assert arrival.lot.net_g is not None
+        if weight_g is not None and weight_g > arrival.lot.net_g:
+            return "more_than_weighed", "weight_g"
         self._digest.changed[lot_id] = None
         return self._arrivals.pop(lot_id)
 

@@ -447,6 +447,11 @@ class Receipts:
         assert stock.shrinkage_g >= 0
         self._stock_digest.changed[stock.lot_id] = None
 
+    def restage(self, stock: Stock, colour_stage: int) -> None:
+        """What was found last of the lot's colour."""
+        stock.colour_stage = colour_stage
+        self._stock_digest.changed[stock.lot_id] = None
+
     def regrade(self, stock: Stock, symbol: str, colour_stage: int | None = None) -> list[LiveReceipt]:
         """All receipts of the lot, which are told, trade as another symbol; nothing of them is reserved.
 
