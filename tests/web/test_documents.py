@@ -82,7 +82,7 @@ async def test_the_code_on_a_receipt_verifies_it(office: Office) -> None:
     assert "有效" in page
     digest = parse_qs(urlsplit(pdf.code).query)["d"][0]
     assert " ".join(digest[place : place + 4] for place in (0, 4, 8, 12)) in page
-    for secret in ("grower", "500", "巴西蕉", "BXJ", "SX1-26W47"):
+    for secret in ("grower", "500.000", "巴西蕉", "BXJ", "SX1-26W47"):
         assert secret not in page, "the page tells nothing of what is in the receipt"
 
 
@@ -101,7 +101,7 @@ async def test_an_offer_leaves_the_paper_true_and_a_trade_supersedes_it(office: 
     await post(trader, "orders", buy("b", 200))
     page = await verdict(office, pdf.code)
     assert "Genuine, but superseded" in page
-    assert "300" not in page, "nor what it weighs now"
+    assert "300.000" not in page, "nor what it weighs now"
     await post(trader, "orders", buy("c", 300))
     page = await verdict(office, pdf.code)
     assert "what it stands for has ended" in page

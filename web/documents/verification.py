@@ -33,7 +33,7 @@ SUBJECTS: Final[Mapping[str, Callable[[Gateway, str], Awaitable[Subject | None]]
 Finding = Literal["as_issued", "superseded", "not_genuine", "unavailable"]
 
 HEADLINES: Final[dict[Finding, Words]] = {
-    "as_issued": Words("真实有效，与出具时一致", "Genuine, and as issued"),
+    "as_issued": Words("真实，内容未变", "Genuine, and as issued"),
     "superseded": Words("真实，但内容已变更", "Genuine, but superseded"),
     "not_genuine": Words("不是本交易中心出具", "Not genuine"),
     "unavailable": Words("暂时无法核对", "Cannot be verified at the moment"),
