@@ -65,16 +65,17 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite+pysqlite", database=str(path)).render_as_string()
 
 
-def connect(url: str, *, read_only: bool = False, rebuildable: bool = False) -> Engine:
+def connect(url: str, *, read_only: bool = False, rebuildable: bool = False, foreign_keys: bool = True) -> Engine:
     """An engine for the URL. It opens no connection yet: `reach` or the first use does.
 
     `rebuildable` is for what can be written again after a loss of power, a projection whose cursor goes back with its
-    rows: commits then do not wait for the disk. Raises `DatabaseUnreachable` where the URL or its driver is no use.
+    rows: commits then do not wait for the disk. Without `foreign_keys` SQLite does not look at them: for changes of the
+    schema, which end with `check_foreign_keys`. Raises `DatabaseUnreachable` where the URL or its driver is no use.
     """
     parsed = _parse(url)
     try:
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed, read_only=read_only, rebuildable=rebuildable)
+            return _sqlite(parsed, read_only=read_only, rebuildable=rebuildable, foreign_keys=foreign_keys)
         return _postgresql(parsed, read_only=read_only, rebuildable=rebuildable)
     except ModuleNotFoundError as error:
         raise DatabaseUnreachable(
@@ -135,17 +136,31 @@ def _to_head(config: "Config", connection: Connection) -> None:
 def _with_schema(url: str, work: Callable[["Config", Connection], None]) -> None:
     """Run `work` in one transaction that no other process changes the schema in."""
     config = _config()
-    engine = connect(url)
+    engine = connect(url, foreign_keys=False)
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
             config.attributes["connection"] = connection
             work(config, connection)
+            check_foreign_keys(connection)
     except DBAPIError as error:
         raise unreachable(engine.url, error) from error
     finally:
         engine.dispose()
+
+
+def check_foreign_keys(connection: Connection) -> None:
+    """On SQLite, hold all rows against the foreign keys, which are off while the schema is changed: it writes tables
+    anew, and would take that for the deletion of their rows. Raises `ForeignDatabase`."""
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise ForeignDatabase(
+            f"the database has a row of {broken[0]} that names no row of {broken[2]}: its rows are not those of a "
+            "journal; move it away: it is built again"
+        )
 
 
 def check_schema(connection: Connection) -> None:
@@ -211,7 +226,7 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername="sqlite+pysqlite")
 
 
-def _sqlite(url: URL, *, read_only: bool, rebuildable: bool) -> Engine:
+def _sqlite(url: URL, *, read_only: bool, rebuildable: bool, foreign_keys: bool) -> Engine:
     engine = sqlalchemy.create_engine(
         url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **JSON_CODEC
     )
@@ -222,7 +237,7 @@ def _sqlite(url: URL, *, read_only: bool, rebuildable: bool) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.execute(f"PRAGMA synchronous = {'NORMAL' if rebuildable else 'FULL'}")
         if read_only:
             cursor.execute("PRAGMA query_only = ON")

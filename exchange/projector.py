@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     Connection,
     Engine,
@@ -50,6 +51,9 @@ projection = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("time_ns", BigInteger, nullable=False),
     Column("chain", LargeBinary(32), nullable=False),
+    CheckConstraint("one = 1", "one"),
+    CheckConstraint("sequence >= 0", "sequence"),
+    CheckConstraint("length(chain) = 32", "chain"),
 )
 """One row: the last batch that the database holds."""
 

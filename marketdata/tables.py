@@ -4,7 +4,7 @@ Every row is a view of journaled events and can be built again from them. Prices
 volumes kilograms, turnover fen, time nanoseconds since 1970 UTC. All integers are 64 bits wide.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, MetaData, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -15,6 +15,10 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def _symbol(*, key: bool = False) -> Column[str]:
+    return Column("symbol", Text, ForeignKey("instruments.symbol"), primary_key=key, nullable=False)
 
 
 def _integer(name: str) -> Column[int]:
@@ -39,6 +43,8 @@ instruments = Table(
     Column("protection", BigInteger),
     Column("cancel_on_halt", Boolean, nullable=False),
     _integer("sequence"),
+    CheckConstraint("phase IN ('closed', 'auction', 'continuous', 'halted')", "phase"),
+    CheckConstraint("tick_size > 0 AND lot_size > 0", "steps"),
 )
 """The definition in force and the phase; `sequence` is that of the last command that changed either."""
 
@@ -46,7 +52,7 @@ trades = Table(
     "trades",
     metadata,
     Column("trade_id", BigInteger, primary_key=True, autoincrement=False),
-    _text("symbol"),
+    _symbol(),
     _integer("price"),
     _integer("quantity"),
     Column("aggressor_side", Text),
@@ -54,13 +60,15 @@ trades = Table(
     _integer("time_ns"),
     Column("busted", Boolean, nullable=False),
     Index(None, "symbol", "trade_id"),
+    CheckConstraint("aggressor_side IN ('buy', 'sell')", "aggressor_side"),
+    CheckConstraint("price > 0 AND quantity > 0", "size"),
 )
 """The tape; `aggressor_side` is null for an auction's trades."""
 
 candles = Table(
     "candles",
     metadata,
-    Column("symbol", Text, primary_key=True),
+    _symbol(key=True),
     Column("interval", Text, primary_key=True),
     Column("start_ns", BigInteger, primary_key=True, autoincrement=False),
     _integer("open"),
@@ -69,5 +77,8 @@ candles = Table(
     _integer("close"),
     _integer("volume"),
     _integer("turnover_fen"),
+    CheckConstraint("interval IN ('1m', '5m', '15m', '1h', '1d', '1w')", "interval"),
+    CheckConstraint("low > 0 AND low <= open AND low <= close AND open <= high AND close <= high", "prices"),
+    CheckConstraint("volume >= 0 AND turnover_fen >= 0", "sums"),
 )
 """One row an instrument, interval and start; an interval without a trade has none."""

@@ -6,7 +6,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from exchange.database import connect
+from exchange.database import check_foreign_keys, connect
 from exchange.projector import all_metadata
 
 
@@ -31,7 +31,8 @@ elif context.is_offline_mode():
 elif "EXCHANGE_DATABASE_URL" not in os.environ:
     raise SystemExit("set EXCHANGE_DATABASE_URL to the database to work on")
 else:
-    engine = connect(os.environ["EXCHANGE_DATABASE_URL"])
+    engine = connect(os.environ["EXCHANGE_DATABASE_URL"], foreign_keys=False)
     with engine.begin() as own:
         migrate(own)
+        check_foreign_keys(own)
     engine.dispose()

@@ -4,7 +4,7 @@ Participants themselves and their roles live in the engine and are projected to 
 nanoseconds since 1970 UTC.
 """
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -24,17 +24,21 @@ credentials = Table(
     Column("password_hash", Text, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("changed_ns", BigInteger, nullable=False),
+    CheckConstraint("participant_id > 0", "participant_id"),
 )
-"""One row a participant who can sign in; `password_hash` is argon2id in its own text form."""
+"""One row a participant who can sign in; `password_hash` is argon2id in its own text form. No foreign key leads to the
+participants of the views: those are thrown away and built again, these are not."""
 
 sessions = Table(
     "sessions",
     metadata,
     Column("token_digest", LargeBinary(32), primary_key=True),
-    Column("participant_id", BigInteger, nullable=False, index=True),
+    Column("participant_id", BigInteger, ForeignKey("credentials.participant_id"), nullable=False, index=True),
     Column("csrf_token", Text, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("expires_ns", BigInteger, nullable=False),
     Column("user_agent", Text),
+    CheckConstraint("length(token_digest) = 32", "token_digest"),
+    CheckConstraint("expires_ns > created_ns", "expires_ns"),
 )
 """One row a session; `token_digest` is SHA-256 of the token, which itself is kept nowhere."""

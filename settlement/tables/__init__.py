@@ -1,14 +1,23 @@
 """The settlement history as tables: people, lots, receipts, orders, fills, the ledger and its balances.
 
-Every row is a view of journaled events and can be built again from them. What must hold between rows is held by the
-engine, so there are no foreign keys here: a constraint that the events themselves broke could only stop the view from
-showing it. Column names are the field names of `settlement.messages`; ids are the engine's, money is fen, goods are
-grams (an order's and a fill's quantity: kilograms), time is nanoseconds since 1970 UTC. All integers are 64 bits
-wide.
+Every row is a view of journaled events and can be built again from them. The engine holds what must hold between rows;
+the database holds it once more, by foreign keys and checks, so that neither a fault in a projection nor a hand at the
+tables goes unnoticed. No key leads to the public history, which this room does not know, nor from a symbol: a rejected
+order names whatever it was sent with. Column names are the field names of `settlement.messages`; ids are the engine's,
+money is fen, goods are grams (an order's and a fill's quantity: kilograms), time is nanoseconds since 1970 UTC. All
+integers are 64 bits wide.
 
 Each subject has a module, named as its office and never as a table, so that `tables.lots` is always the table.
 """
 
+from settlement.tables.bank import (
+    bank_lines,
+    bank_statements,
+    pending_transfers,
+    reconciliations,
+    vouchers,
+    withdrawals,
+)
 from settlement.tables.climate import (
     cold_chain_breaks,
     cold_chain_ends,
@@ -29,6 +38,8 @@ from settlement.tables.treasury import adjustments, balances, deposits, transfer
 __all__ = [
     "adjustments",
     "balances",
+    "bank_lines",
+    "bank_statements",
     "busts",
     "cold_chain_breaks",
     "cold_chain_ends",
@@ -42,14 +53,18 @@ __all__ = [
     "metadata",
     "orders",
     "participants",
+    "pending_transfers",
     "readings",
     "receipt_merges",
     "receipt_transfers",
     "receipts",
+    "reconciliations",
     "regrades",
     "stock_changes",
     "storable",
     "storage_payments",
     "transfers",
     "venue_configurations",
+    "vouchers",
+    "withdrawals",
 ]

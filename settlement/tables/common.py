@@ -1,8 +1,9 @@
 """What the tables of all subjects share: one collection, its names, the columns that recur."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, MetaData, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, MetaData, Text
 
 metadata: Final = MetaData(
     naming_convention={
@@ -21,9 +22,27 @@ def storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
 
 
-def identifier(name: str) -> Column[int]:
-    """A key that the engine gives: never counted by the database."""
-    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+def identifier(name: str, key: str | None = None) -> Column[int]:
+    """A key that the engine gives: never counted by the database. Where it is another table's too, `key` names that."""
+    foreign = () if key is None else (ForeignKey(key),)
+    return Column(name, BigInteger, *foreign, primary_key=True, autoincrement=False)
+
+
+def reference(name: str, key: str, *, optional: bool = False, deferred: bool = False) -> Column[int]:
+    """The key of a row of another table, as `participants.participant_id`. `deferred`: it may be written after this
+    one, within the same transaction."""
+    when: dict[str, Any] = {"deferrable": True, "initially": "DEFERRED", "use_alter": True} if deferred else {}
+    return Column(name, BigInteger, ForeignKey(key, **when), nullable=optional)
+
+
+def rule(name: str, condition: str) -> CheckConstraint:
+    """What must hold within a row, in SQL that SQLite and PostgreSQL read alike."""
+    return CheckConstraint(condition, name)
+
+
+def one_of(column: str, known: Iterable[str]) -> CheckConstraint:
+    """The column holds one of these words, or NULL where it may."""
+    return rule(column, column + " IN (" + ", ".join(f"'{word}'" for word in known) + ")")
 
 
 def integer(name: str) -> Column[int]:

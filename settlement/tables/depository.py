@@ -2,15 +2,15 @@
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Table, literal_column
 
-from settlement.tables.common import identifier, integer, metadata, words
+from settlement.tables.common import identifier, integer, metadata, one_of, reference, rule, words
 
 receipts = Table(
     "receipts",
     metadata,
     identifier("receipt_id"),
-    integer("lot_id"),
-    Column("parent_receipt_id", BigInteger),
-    integer("participant_id"),
+    reference("lot_id", "lots.lot_id"),
+    reference("parent_receipt_id", "receipts.receipt_id", optional=True),
+    reference("participant_id", "participants.participant_id"),
     words("symbol"),
     words("warehouse"),
     integer("weight_g"),
@@ -28,6 +28,15 @@ receipts = Table(
     Index(None, "warehouse", "receipt_id"),
     Index(None, "lot_id", "receipt_id"),
     Index(None, "lender_id", "receipt_id"),
+    one_of(
+        "state",
+        (
+            *("issued", "pledged", "held", "delivery_ordered", "expired"),
+            *("split", "merged", "delivered", "void", "replaced"),
+        ),
+    ),
+    rule("weight_g", "weight_g >= 0 AND reserved_g BETWEEN 0 AND weight_g"),
+    rule("descent", "parent_receipt_id < receipt_id"),
 )
 """Receipts as they stood at the last `receipt_changed`. A reservation alone sends none: `reserved_g` of a live
 receipt is the engine's to tell, here it is only as of that event. `lender_id` is the pledge's, for a lender to find his

@@ -14,11 +14,24 @@ from exchange.follower import follow
 from exchange.journal import SqliteJournal, seal
 from exchange.protocol import Command, Entry, Event
 from exchange.replay import run_batch
-from matching.messages import DefineInstrument, InstrumentDefined, OrderAccepted, TradeExecuted
-from settlement.messages import BalanceChanged, EnterOrder, ExecutionReport, LedgerPosted, TradeSettled, Transfer
+from matching.messages import DefineInstrument, InstrumentDefined, OrderAccepted, Side, TradeExecuted
+from settlement.messages import (
+    BalanceChanged,
+    EnterOrder,
+    ExecutionReport,
+    LedgerPosted,
+    ParticipantRegistered,
+    TradeSettled,
+    Transfer,
+)
 
 SYMBOLS = ("BXJ-1-SX1-26W47", "FJ-2-SX2-26W48", "NTH-E-SX1-26W47")
 HOUSE = 1
+SIDES: tuple[Side, ...] = ("sell", "buy")
+EVERYONE = tuple(
+    ParticipantRegistered(participant_id=number, name=f"p{number}", display_name=f"P {number}", roles=("trader",))
+    for number in range(HOUSE, 7)
+)
 START_NS = 1_795_392_000_000_000_000
 SECOND_NS = 1_000_000_000
 
@@ -40,7 +53,7 @@ class Barter:
         if self.kind == "dull":
             time.sleep(0.01)
         if isinstance(command, DefineInstrument):
-            return (InstrumentDefined(command.symbol),)
+            return (*(EVERYONE if sequence == 1 else ()), InstrumentDefined(command.symbol))
         assert isinstance(command, EnterOrder)
         self.trades = trade = self.trades + 1
         self.volume += command.quantity + (self.kind == "forgetful" and sequence % 100 == 99)
@@ -48,25 +61,28 @@ class Barter:
         amount_fen = price * command.quantity
         buyer, seller = command.participant_id, HOUSE
         order_id = 2 * trade
-        report = ExecutionReport(
-            order_id=order_id,
-            client_order_id=command.client_order_id,
-            participant_id=buyer,
-            symbol=command.symbol,
-            side="buy",
-            kind="limit",
-            price=price,
-            stop_price=None,
-            quantity=command.quantity,
-            filled=command.quantity,
-            remaining=0,
-            time_in_force="gtc",
-            status="filled",
-            reason=None,
-            traded_fen=amount_fen,
-            fee_fen=0,
-            sequence=sequence,
-            time_ns=time_ns,
+        reports = tuple(
+            ExecutionReport(
+                order_id=order_id + (side == "sell"),
+                client_order_id=command.client_order_id,
+                participant_id=buyer if side == "buy" else seller,
+                symbol=command.symbol,
+                side=side,
+                kind="limit",
+                price=price,
+                stop_price=None,
+                quantity=command.quantity,
+                filled=command.quantity,
+                remaining=0,
+                time_in_force="gtc",
+                status="filled",
+                reason=None,
+                traded_fen=amount_fen,
+                fee_fen=0,
+                sequence=sequence,
+                time_ns=time_ns,
+            )
+            for side in SIDES
         )
         transfer = Transfer(
             transfer_id=trade,
@@ -94,7 +110,7 @@ class Barter:
                 lots=((1, trade, command.quantity),),
             ),
             LedgerPosted(cause="trade", reference_id=trade, transfers=(transfer,)),
-            report,
+            *reports,
             BalanceChanged(participant_id=buyer, asset=command.symbol, total=self.volume, reserved=0),
         )
 

@@ -9,7 +9,9 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from exchange.database import DatabaseUnreachable, connect, reach, sqlite_url, upgrade
-from settlement.tables import balances
+from settlement.tables import venue_configurations as anything
+
+ROW = {"sequence": 1, "time_ns": 0, "configuration": {}}
 
 
 def problem(url: str) -> str:
@@ -88,18 +90,17 @@ def test_a_data_folder_may_have_any_name(tmp_path: Path) -> None:
 def test_a_reader_sees_one_snapshot_while_a_writer_commits(database_url: str) -> None:
     upgrade(database_url)
     writer, reader = connect(database_url), connect(database_url, read_only=True)
-    row = {"asset": "CNY", "total": 1, "reserved": 0}
     with writer.begin() as connection:
-        connection.execute(insert(balances), row | {"participant_id": 1})
+        connection.execute(insert(anything), ROW)
     with reader.connect() as reading:
-        assert len(reading.execute(select(balances)).all()) == 1
+        assert len(reading.execute(select(anything)).all()) == 1
         # The writer gets through although the reader's transaction is open …
         with writer.begin() as connection:
-            connection.execute(insert(balances), row | {"participant_id": 2})
+            connection.execute(insert(anything), ROW | {"sequence": 2})
         # … and the reader still sees what it began with.
-        assert len(reading.execute(select(balances)).all()) == 1
+        assert len(reading.execute(select(anything)).all()) == 1
     with reader.connect() as reading:
-        assert len(reading.execute(select(balances)).all()) == 2
+        assert len(reading.execute(select(anything)).all()) == 2
     writer.dispose()
     reader.dispose()
 
@@ -108,9 +109,9 @@ def test_a_reader_is_not_held_up_by_an_open_write(database_url: str) -> None:
     upgrade(database_url)
     writer, reader = connect(database_url), connect(database_url, read_only=True)
     with writer.begin() as connection:
-        connection.execute(insert(balances), {"participant_id": 1, "asset": "CNY", "total": 1, "reserved": 0})
+        connection.execute(insert(anything), ROW)
         with reader.connect() as reading:
-            assert reading.execute(select(balances)).all() == []
+            assert reading.execute(select(anything)).all() == []
     writer.dispose()
     reader.dispose()
 
@@ -119,7 +120,7 @@ def test_a_reader_cannot_write(database_url: str) -> None:
     upgrade(database_url)
     reader = connect(database_url, read_only=True)
     with pytest.raises(DBAPIError), reader.begin() as connection:
-        connection.execute(insert(balances), {"participant_id": 1, "asset": "CNY", "total": 1, "reserved": 0})
+        connection.execute(insert(anything), ROW)
     reader.dispose()
 
 
@@ -128,12 +129,12 @@ def test_a_second_writer_waits_for_the_first(database_url: str) -> None:
     upgrade(database_url)
     engine = connect(database_url)
     with engine.begin() as connection:
-        connection.execute(insert(balances), {"participant_id": 1, "asset": "CNY", "total": 0, "reserved": 0})
+        connection.execute(insert(anything), ROW)
 
     def count() -> None:
         for _ in range(20):
             with engine.begin() as connection:
-                connection.execute(text("UPDATE balances SET total = total + 1"))
+                connection.execute(text("UPDATE venue_configurations SET time_ns = time_ns + 1"))
 
     threads = [threading.Thread(target=count) for _ in range(3)]
     for thread in threads:
@@ -141,7 +142,7 @@ def test_a_second_writer_waits_for_the_first(database_url: str) -> None:
     for thread in threads:
         thread.join(30)
     with engine.connect() as connection:
-        assert connection.execute(select(balances.c.total)).scalar_one() == 60
+        assert connection.execute(select(anything.c.time_ns)).scalar_one() == 60
     engine.dispose()
 
 

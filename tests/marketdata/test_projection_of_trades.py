@@ -51,9 +51,26 @@ def database(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def market(database: Engine) -> Engine:
+    """A database that knows two instruments."""
+    tell(database, *DEFINED)
+    return database
+
+
 def tell(database: Engine, *batches: Batch) -> None:
     with database.begin() as connection:
         project(connection, batches)
+
+
+DEFINED = (
+    Batch(
+        1,
+        1,
+        [DefineInstrument(SYMBOL), DefineInstrument(OTHER)],
+        [[InstrumentDefined(SYMBOL)], [InstrumentDefined(OTHER)]],
+    ),
+)
 
 
 def traded(trade_id: int, time_ns: int, price: int, quantity: int, symbol: str = SYMBOL) -> Batch:
@@ -62,9 +79,9 @@ def traded(trade_id: int, time_ns: int, price: int, quantity: int, symbol: str =
     return Batch(trade_id, time_ns, [AdvanceTime(time_ns)], [[OrderAccepted(1, symbol), trade]])
 
 
-def test_the_tape_is_read_newest_first(database: Engine) -> None:
-    tell(database, traded(1, 10, 250, 5), traded(2, 20, 251, 6, OTHER), traded(3, 30, 252, 7), traded(4, 40, 253, 8))
-    with database.connect() as connection:
+def test_the_tape_is_read_newest_first(market: Engine) -> None:
+    tell(market, traded(1, 10, 250, 5), traded(2, 20, 251, 6, OTHER), traded(3, 30, 252, 7), traded(4, 40, 253, 8))
+    with market.connect() as connection:
         page = queries.trades(connection, SYMBOL, limit=2)
         assert [each.trade_id for each in page.items] == [4, 3]
         rest = queries.trades(connection, SYMBOL, limit=2, cursor=page.next)
@@ -79,18 +96,18 @@ def test_the_tape_is_read_newest_first(database: Engine) -> None:
         assert queries.trade(connection, 99) is None
 
 
-def test_an_auctions_trades_have_no_aggressor(database: Engine) -> None:
+def test_an_auctions_trades_have_no_aggressor(market: Engine) -> None:
     trades = [TradeExecuted(n, SYMBOL, 250, 5, 1, 2, None) for n in (1, 2)]
-    tell(database, Batch(1, 10, [SetPhase(SYMBOL, "continuous")], [trades]))
-    with database.connect() as connection:
+    tell(market, Batch(1, 10, [SetPhase(SYMBOL, "continuous")], [trades]))
+    with market.connect() as connection:
         assert [each.aggressor_side for each in queries.trades(connection, SYMBOL).items] == [None, None]
 
 
-def test_a_candle_grows_over_transactions(database: Engine) -> None:
-    tell(database, traded(1, MONDAY_NS + 1, 250, 5))
-    tell(database, traded(2, MONDAY_NS + 2, 240, 6), traded(3, MONDAY_NS + 3, 260, 7))
-    tell(database, traded(4, MONDAY_NS + MINUTE_NS - 1, 245, 1), traded(5, MONDAY_NS + MINUTE_NS, 251, 2))
-    with database.connect() as connection:
+def test_a_candle_grows_over_transactions(market: Engine) -> None:
+    tell(market, traded(1, MONDAY_NS + 1, 250, 5))
+    tell(market, traded(2, MONDAY_NS + 2, 240, 6), traded(3, MONDAY_NS + 3, 260, 7))
+    tell(market, traded(4, MONDAY_NS + MINUTE_NS - 1, 245, 1), traded(5, MONDAY_NS + MINUTE_NS, 251, 2))
+    with market.connect() as connection:
         assert queries.candles(connection, SYMBOL, "1m").items == [
             (MONDAY_NS, 250, 260, 240, 245, 19),
             (MONDAY_NS + MINUTE_NS, 251, 251, 251, 251, 2),
@@ -99,9 +116,9 @@ def test_a_candle_grows_over_transactions(database: Engine) -> None:
             assert queries.candles(connection, SYMBOL, interval).items == [(MONDAY_NS, 250, 260, 240, 251, 21)]
 
 
-def test_candles_are_read_by_time_and_backwards_page_by_page(database: Engine) -> None:
-    tell(database, *(traded(n + 1, MONDAY_NS + n * MINUTE_NS, 250 + n, 1) for n in range(6)))
-    with database.connect() as connection:
+def test_candles_are_read_by_time_and_backwards_page_by_page(market: Engine) -> None:
+    tell(market, *(traded(n + 1, MONDAY_NS + n * MINUTE_NS, 250 + n, 1) for n in range(6)))
+    with market.connect() as connection:
 
         def starts(**wanted: Any) -> list[int]:
             page = queries.candles(connection, SYMBOL, "1m", **wanted)
@@ -123,11 +140,11 @@ def test_a_cursor_that_no_page_gave_is_refused(database: Engine, cursor: str) ->
             queries.candles(connection, SYMBOL, "1m", cursor=cursor)
 
 
-def test_sums_stop_where_the_column_ends(database: Engine) -> None:
+def test_sums_stop_where_the_column_ends(market: Engine) -> None:
     most = 2**53 - 1
     for first in (1, 3):
-        tell(database, traded(first, 10, most, most), traded(first + 1, 10, most, most))
-    with database.connect() as connection:
+        tell(market, traded(first, 10, most, most), traded(first + 1, 10, most, most))
+    with market.connect() as connection:
         ((_, _, _, _, _, volume),) = queries.candles(connection, SYMBOL, "1m").items
         assert volume == 4 * most
         turnover = select(metadata.tables["candles"].c.turnover_fen)
@@ -174,10 +191,10 @@ def test_phases_follow_each_other_within_and_between_transactions(database: Engi
         assert queries.instrument(connection, OTHER) is None
 
 
-def test_a_trade_that_is_projected_twice_is_refused(database: Engine) -> None:
-    tell(database, traded(1, 10, 250, 5))
+def test_a_trade_that_is_projected_twice_is_refused(market: Engine) -> None:
+    tell(market, traded(1, 10, 250, 5))
     with pytest.raises(IntegrityError):
-        tell(database, traded(1, 10, 250, 5))
+        tell(market, traded(1, 10, 250, 5))
 
 
 def busted(sequence: int, trade_id: int, traded_ns: int, price: int, quantity: int, symbol: str = SYMBOL) -> Batch:
@@ -187,10 +204,10 @@ def busted(sequence: int, trade_id: int, traded_ns: int, price: int, quantity: i
     return Batch(sequence, traded_ns + 5, [AdvanceTime(traded_ns + 5)], [[bust]])
 
 
-def test_a_trade_that_was_taken_back_is_marked_and_leaves_the_candles(database: Engine) -> None:
-    tell(database, traded(1, MONDAY_NS + 1, 250, 5), traded(2, MONDAY_NS + 2, 999, 6), traded(3, MONDAY_NS + 3, 240, 7))
-    tell(database, busted(4, 2, MONDAY_NS + 2, 999, 6))
-    with database.connect() as connection:
+def test_a_trade_that_was_taken_back_is_marked_and_leaves_the_candles(market: Engine) -> None:
+    tell(market, traded(1, MONDAY_NS + 1, 250, 5), traded(2, MONDAY_NS + 2, 999, 6), traded(3, MONDAY_NS + 3, 240, 7))
+    tell(market, busted(4, 2, MONDAY_NS + 2, 999, 6))
+    with market.connect() as connection:
         assert [each.busted for each in queries.trades(connection, SYMBOL).items] == [False, True, False]
         for interval in INTERVALS:
             ((_, *figures),) = queries.candles(connection, SYMBOL, interval).items
@@ -199,10 +216,10 @@ def test_a_trade_that_was_taken_back_is_marked_and_leaves_the_candles(database: 
         assert set(connection.execute(turnover).scalars()) == {5 * 250 + 7 * 240}
 
 
-def test_a_candle_whose_trades_were_all_taken_back_is_gone(database: Engine) -> None:
-    tell(database, traded(1, MONDAY_NS, 250, 5), traded(2, MONDAY_NS + MINUTE_NS, 999, 6))
-    tell(database, busted(3, 2, MONDAY_NS + MINUTE_NS, 999, 6), busted(4, 1, MONDAY_NS, 250, 5))
-    with database.connect() as connection:
+def test_a_candle_whose_trades_were_all_taken_back_is_gone(market: Engine) -> None:
+    tell(market, traded(1, MONDAY_NS, 250, 5), traded(2, MONDAY_NS + MINUTE_NS, 999, 6))
+    tell(market, busted(3, 2, MONDAY_NS + MINUTE_NS, 999, 6), busted(4, 1, MONDAY_NS, 250, 5))
+    with market.connect() as connection:
         for interval in INTERVALS:
             assert queries.candles(connection, SYMBOL, interval).items == []
 
@@ -239,10 +256,11 @@ def test_candles_are_those_of_the_feed_however_batches_are_taken_together(
     batches += busts
     edges = [0, *sorted(cut for cut in cuts if cut < len(batches)), len(batches)]
     with database.begin() as connection:
+        project(connection, DEFINED)
         for start, end in pairwise(edges):
             project(connection, batches[start:end])
         for symbol, candles in counted.items():
             for interval in INTERVALS:
                 assert queries.candles(connection, symbol, interval).items == candles.rows(interval)[-100:]
-        for table in metadata.sorted_tables:
+        for table in reversed(metadata.sorted_tables):
             connection.execute(delete(table))

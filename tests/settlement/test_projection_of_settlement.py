@@ -40,7 +40,7 @@ from settlement.queries import InvalidCursor
 from settlement.tables import metadata
 
 SYMBOL = "BXJ-1-SX1-26W47"
-GROWER, TRADER = 2, 3
+OPERATOR, GROWER, TRADER = 1, 2, 3
 
 
 class Batch(Struct, frozen=True):
@@ -57,7 +57,18 @@ def database(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def ground(database: Engine) -> Engine:
+    """A database that knows three participants and a lot."""
+    tell(database, batch(1, *GROUND))
+    return database
+
+
 def order(order_id: int, participant_id: int = TRADER, **changed: Any) -> ExecutionReport:
+    """A buy of 100 kilograms as it rests, but for what has changed; an ended order has nothing left."""
+    ended = changed.get("status", "resting") not in queries.LIVE_ORDERS
+    left = 0 if ended else changed.get("quantity", 100)
+    changed = {"remaining": left, "displayed": left} | changed
     report = ExecutionReport(
         order_id=order_id,
         client_order_id=f"c{order_id}",
@@ -144,10 +155,18 @@ TRANSFERS = (
     Transfer(transfer_id=6, asset="LOT-1", debit="participant:2", credit="participant:3", amount=100_000),
 )
 
+PEOPLE = (
+    ParticipantRegistered(participant_id=OPERATOR, name="operator", display_name="市场", roles=("operator",)),
+    ParticipantRegistered(participant_id=GROWER, name="grower", display_name="陈伯", roles=("grower",), obliged=True),
+    ParticipantRegistered(participant_id=TRADER, name="trader", display_name="林记", roles=("trader", "analyst")),
+)
+GROUND = [[*PEOPLE, LotChanged(lot=lot())]]
+"""Whom and what other rows name."""
+
 STORY: list[list[Any]] = [
-    [VENUE],
-    [ParticipantRegistered(participant_id=GROWER, name="grower", display_name="陈伯", roles=("grower",), obliged=True)],
-    [ParticipantRegistered(participant_id=TRADER, name="trader", display_name="林记", roles=("trader", "analyst"))],
+    [VENUE, PEOPLE[0]],
+    [PEOPLE[1]],
+    [PEOPLE[2]],
     [
         CashDeposited(participant_id=TRADER, amount_fen=1_000_000, reference="ICBC-1"),
         LedgerPosted(
@@ -161,7 +180,16 @@ STORY: list[list[Any]] = [
     [LotChanged(lot=lot(status="weighed", gross_g=9_200_000, tare_g=200_000, net_g=9_000_000, scale_id="W1"))],
     [RequestRefused(command="weigh_lot", reason="wrong_status")],
     [
-        LotChanged(lot=lot(status="receipted", receipt_id=1, net_g=9_000_000, inspected_grade="1")),
+        LotChanged(
+            lot=lot(
+                status="receipted",
+                receipt_id=1,
+                gross_g=9_200_000,
+                tare_g=200_000,
+                net_g=9_000_000,
+                inspected_grade="1",
+            )
+        ),
         ReceiptChanged(cause="issued", receipt=receipt()),
         LedgerPosted(
             cause="intake",
@@ -338,13 +366,13 @@ def test_receipts_are_found_by_holder_warehouse_and_lot(told: Connection) -> Non
     assert found(None, lot_id=1) == [2, 1]
 
 
-def test_a_receipt_that_is_used_up_is_no_longer_live(database: Engine) -> None:
+def test_a_receipt_that_is_used_up_is_no_longer_live(ground: Engine) -> None:
     states = ("issued", "split", "expired", "delivery_ordered", "delivered")
     tell(
-        database,
+        ground,
         batch(1, [ReceiptChanged(cause="issued", receipt=receipt(n, state=state)) for n, state in enumerate(states)]),
     )
-    with database.connect() as connection:
+    with ground.connect() as connection:
         live = queries.receipts(connection, GROWER, state="live").items
         assert [each.state for each in live] == ["delivery_ordered", "expired", "issued"]
         assert len(queries.receipts(connection, GROWER).items) == 5
@@ -357,11 +385,11 @@ def test_lots_are_found_by_grower_status_and_warehouse(told: Connection) -> None
     assert queries.lots(told, TRADER).items == []
 
 
-def test_orders_are_found_by_status_and_symbol(database: Engine) -> None:
+def test_orders_are_found_by_status_and_symbol(ground: Engine) -> None:
     statuses = ("accepted", "resting", "partly_filled", "filled", "cancelled", "rejected", "expired")
-    tell(database, batch(1, [order(n, status=status) for n, status in enumerate(statuses)]))
-    tell(database, batch(2, [order(9, symbol="FJ-2-SX2-26W48"), order(10, GROWER)]))
-    with database.connect() as connection:
+    tell(ground, batch(1, [order(n, status=status) for n, status in enumerate(statuses)]))
+    tell(ground, batch(2, [order(9, symbol="FJ-2-SX2-26W48"), order(10, GROWER)]))
+    with ground.connect() as connection:
 
         def found(participant_id: int | None, **wanted: Any) -> list[int]:
             return [each.order_id for each in queries.orders(connection, participant_id, **wanted).items]
@@ -372,20 +400,20 @@ def test_orders_are_found_by_status_and_symbol(database: Engine) -> None:
         assert found(None, status="live", symbol=SYMBOL) == [10, 2, 1, 0]
 
 
-def test_a_client_id_that_was_used_again_names_the_newer_order(database: Engine) -> None:
-    tell(database, batch(1, [order(1, client_order_id="mine"), order(2, client_order_id="mine")]))
-    with database.connect() as connection:
+def test_a_client_id_that_was_used_again_names_the_newer_order(ground: Engine) -> None:
+    tell(ground, batch(1, [order(1, client_order_id="mine"), order(2, client_order_id="mine")]))
+    with ground.connect() as connection:
         found = queries.order_by_client_id(connection, TRADER, "mine")
         assert found is not None
         assert found.order_id == 2
 
 
-def test_pages_go_on_where_the_last_one_ended_while_rows_are_added(database: Engine) -> None:
-    tell(database, batch(1, [order(n) for n in range(1, 8)]))
-    with database.connect() as connection:
+def test_pages_go_on_where_the_last_one_ended_while_rows_are_added(ground: Engine) -> None:
+    tell(ground, batch(1, [order(n) for n in range(1, 8)]))
+    with ground.connect() as connection:
         first = queries.orders(connection, TRADER, limit=3)
-    tell(database, batch(2, [order(8)]))
-    with database.connect() as connection:
+    tell(ground, batch(2, [order(8)]))
+    with ground.connect() as connection:
         second = queries.orders(connection, TRADER, limit=3, cursor=first.next)
         third = queries.orders(connection, TRADER, limit=3, cursor=second.next)
     pages = [[each.order_id for each in page.items] for page in (first, second, third)]
@@ -393,9 +421,9 @@ def test_pages_go_on_where_the_last_one_ended_while_rows_are_added(database: Eng
     assert third.next is None
 
 
-def test_a_page_that_is_just_full_has_no_next(database: Engine) -> None:
-    tell(database, batch(1, [order(n) for n in range(1, 4)]))
-    with database.connect() as connection:
+def test_a_page_that_is_just_full_has_no_next(ground: Engine) -> None:
+    tell(ground, batch(1, [order(n) for n in range(1, 4)]))
+    with ground.connect() as connection:
         assert queries.orders(connection, TRADER, limit=3).next is None
 
 
@@ -431,13 +459,13 @@ def test_a_cursor_that_no_page_gave_is_refused(told: Connection, cursor: str) ->
             query(told, TRADER, cursor=cursor)
 
 
-def test_what_no_database_keeps_is_made_fit(database: Engine) -> None:
+def test_what_no_database_keeps_is_made_fit(ground: Engine) -> None:
     """A rejected order shows what was asked for: a NUL in a name, a quantity of more than 63 bits."""
     strange = order(
         1, client_order_id="a\0b", symbol="?\0?", quantity=2**64 - 1, price=-(2**63), status="rejected", remaining=0
     )
-    tell(database, batch(1, [strange], [LotChanged(lot=lot(town="城\0月"))]))
-    with database.connect() as connection:
+    tell(ground, batch(1, [strange], [LotChanged(lot=lot(town="城\0月"))]))
+    with ground.connect() as connection:
         found = queries.order_by_client_id(connection, TRADER, "a\0b")
         assert found is not None
         assert (found.client_order_id, found.symbol) == ("a\N{REPLACEMENT CHARACTER}b", "?\N{REPLACEMENT CHARACTER}?")
@@ -447,10 +475,10 @@ def test_what_no_database_keeps_is_made_fit(database: Engine) -> None:
         assert [each.town for each in queries.lots(connection, None).items] == ["城\N{REPLACEMENT CHARACTER}月"]
 
 
-def test_the_largest_amounts_are_kept_exactly(database: Engine) -> None:
+def test_the_largest_amounts_are_kept_exactly(ground: Engine) -> None:
     most = 2**63 - 1
-    tell(database, batch(1, [BalanceChanged(participant_id=1, asset="CNY", total=most, reserved=most)]))
-    with database.connect() as connection:
+    tell(ground, batch(1, [BalanceChanged(participant_id=1, asset="CNY", total=most, reserved=most)]))
+    with ground.connect() as connection:
         (balance,) = queries.balances(connection, 1)
         assert (balance.total, balance.reserved) == (most, most)
 
@@ -483,7 +511,7 @@ def rows(connection: Connection) -> dict[str, list[Any]]:
 
 
 def empty(connection: Connection) -> None:
-    for table in metadata.sorted_tables:
+    for table in reversed(metadata.sorted_tables):
         connection.execute(delete(table))
 
 
@@ -495,10 +523,10 @@ def test_rows_do_not_depend_on_how_batches_are_taken_together(
     edges = [0, *sorted(cut for cut in cuts if cut < len(commands)), len(commands)]
     batches = [batch(start + 1, *commands[start:end]) for start, end in pairwise(edges) if start < end]
     with database.begin() as connection:
-        project(connection, batches)
+        project(connection, [batch(1, *GROUND), *batches])
         together = rows(connection)
         empty(connection)
-        for one in batches:
+        for one in [batch(1, *GROUND), *batches]:
             project(connection, [one])
         assert rows(connection) == together
         empty(connection)
