@@ -31,6 +31,8 @@ from settlement.busts import TradesState
 from settlement.buy_in import BuyIns
 from settlement.clearing import Order, Purse
 from settlement.client_ids import Remembered
+from settlement.climate import Climate
+from settlement.contracts import Contracts
 from settlement.custody import Custody
 from settlement.delivery import Delivery
 from settlement.depository import Depository
@@ -47,6 +49,7 @@ from settlement.messages import (
 )
 from settlement.office import Office
 from settlement.receipts import LiveReceipt, Stock
+from settlement.storekeeper import Storekeeper
 from settlement.treasury import Treasury
 from settlement.venue import refuse_venue
 
@@ -118,20 +121,28 @@ class Engine:
         self.time_ns = 0
         self.market: Final = Market() if market is None else market
         self._books: Final = Books()
-        self._clearing: Final = Clearing(self._books, self.market)
-        self._trading: Final = Trading(self._books, self.market, self._clearing)
+        self.contracts: Final = Contracts(self._books)
+        self._clearing: Final = Clearing(self._books, self.market, self.contracts)
+        self._trading: Final = Trading(self._books, self.market, self._clearing, self.contracts)
         self._instruments: Final = Instruments(self._books, self.market, self._clearing)
         self._treasury: Final = Treasury(self._books)
         self._depository: Final = Depository(self._books)
         self._custody: Final = Custody(self._books)
         self.delivery: Final = Delivery(self._books)
         self.buy_ins: Final = BuyIns(self._books, self.delivery)
+        self.contracts.deliveries = self.delivery
+        self.delivery.contracts = self.contracts
+        self.storekeeper: Final = Storekeeper(self._books)
+        self.climate: Final = Climate(self._books)
         self._offices: Final[tuple[Office, ...]] = (
             self._treasury,
             self._depository,
             self._custody,
             self.delivery,
             self.buy_ins,
+            self.storekeeper,
+            self.climate,
+            self.contracts,
         )
         """What is due at one moment is done in this order."""
         self._handlers: Final[dict[type, Callable[[Any], None]]] = {

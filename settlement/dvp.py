@@ -12,7 +12,7 @@ from settlement.ledger import FEES, Ledger
 from settlement.messages import CASH, LedgerPosted, LotsDelivered, ReceiptChanged, TradeSettled
 from settlement.messages.storage import StoragePaid
 from settlement.receipts import GRAMS, Receipts, receipt_message
-from settlement.storage import STORAGE, accrued_fen, paid_from_proceeds_fen
+from settlement.storage import STORAGE, accrued_fen, chargeable_after_trade, paid_from_proceeds_fen
 
 
 def settle(
@@ -71,9 +71,11 @@ def settle(
         transfers.append(transfer(stock.asset, seller.account, buyer.account, kilograms * GRAMS))
         delivered.append((sold.receipt_id, kilograms))
         lots.append((sold.receipt_id, bought.receipt_id, kilograms))
+        from_day = sold.storage_from_day
+        if stock.tariff is not None:
+            receipts.charge_storage_from(bought, chargeable_after_trade(stock.tariff, from_day, today))
         changes.append(ReceiptChanged("transferred", receipt_message(sold, stock)))
         changes.append(ReceiptChanged("transferred", receipt_message(bought, stock)))
-        from_day = sold.storage_from_day
         due_fen = accrued_fen(stock.tariff, kilograms * GRAMS, from_day, today)
         if due_fen:
             paid_fen = paid_from_proceeds_fen(due_fen, proceeds_fen - storage_fen)
