@@ -21,6 +21,7 @@ from marketdata.candles import start_of
 from marketdata.messages import INTERVALS
 from matching.messages import TradeExecuted
 from settlement import messages
+from settlement.messages import treasury
 
 Row = dict[str, Any]
 
@@ -31,6 +32,7 @@ MAXIMUM_TOLD: Final = 20
 """Differences of one table that are told one by one."""
 
 LIVE_STATUSES: Final = ("accepted", "resting", "partly_filled")
+ENDED_LINES: Final = ("booked", "released")
 ENDED_STATES: Final = ("split", "merged", "delivered", "void", "replaced")
 
 
@@ -59,12 +61,19 @@ class Reckoning:
         self._receipt_transfers = self._rows(tables.receipt_transfers)
         self._regrades = self._rows(tables.regrades)
         self._stock_changes = self._rows(tables.stock_changes)
+        self._last_stock_change = (0, 0)
         self._orders = self._rows(tables.orders)
         self._fills = self._rows(tables.fills)
         self._transfers = self._rows(tables.transfers)
         self._balances = self._rows(tables.balances)
         self._busts = self._rows(tables.busts)
         self._adjustments = self._rows(tables.adjustments)
+        self._bank_statements = self._rows(tables.bank_statements)
+        self._bank_lines = self._rows(tables.bank_lines)
+        self._reconciliations = self._rows(tables.reconciliations)
+        self._withdrawals = self._rows(tables.withdrawals)
+        self._vouchers = self._rows(tables.vouchers)
+        self._pendings = self._rows(tables.pending_transfers)
         self._trades = self._rows(marketdata.tables.trades)
         self._candles = self._rows(marketdata.tables.candles)
         self._latest_candle: dict[tuple[str, str], Row] = {}
@@ -114,7 +123,10 @@ class Reckoning:
             case messages.LotRegraded():
                 self._regrades.put({**asdict(event), **stamp}, ended=True)
             case messages.StockChanged():
-                self._stock_changes.put({**asdict(event), **stamp}, ended=True)
+                last_sequence, position = self._last_stock_change
+                position = position + 1 if last_sequence == stamp["sequence"] else 1
+                self._last_stock_change = (stamp["sequence"], position)
+                self._stock_changes.put({**asdict(event), **stamp, "position": position}, ended=True)
             case messages.LotChanged():
                 self._lots.put(asdict(event.lot), ended=event.lot.status in ("receipted", "refused"))
             case messages.CashDeposited():
@@ -131,6 +143,19 @@ class Reckoning:
                 self._busts.put({**about, **stamp}, ended=True)
             case messages.CashAdjusted():
                 self._adjustments.put({**asdict(event), **stamp}, ended=True)
+            case treasury.StatementImported():
+                self._bank_statements.put({**asdict(event), **stamp}, ended=True)
+            case treasury.BankLineChanged():
+                self._bank_lines.put({**asdict(event.line), **stamp}, ended=event.line.state in ENDED_LINES)
+            case treasury.StatementReconciled():
+                self._reconciliations.put({**asdict(event), **stamp}, ended=True)
+            case treasury.WithdrawalChanged():
+                ended = event.withdrawal.ended_ns is not None
+                self._withdrawals.put({**asdict(event.withdrawal), **stamp}, ended=ended)
+            case treasury.VoucherChanged():
+                self._vouchers.put({**asdict(event.voucher), **stamp}, ended=event.voucher.state != "proposed")
+            case messages.PendingChanged():
+                self._pendings.put({**asdict(event.pending), **stamp}, ended=event.pending.state != "pending")
             case TradeExecuted():
                 self._trade(event, stamp)
             case _:
@@ -223,6 +248,12 @@ class Reckoning:
             self._balances,
             self._busts,
             self._adjustments,
+            self._bank_statements,
+            self._bank_lines,
+            self._reconciliations,
+            self._withdrawals,
+            self._vouchers,
+            self._pendings,
             self._trades,
             self._candles,
         ):

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
+from settlement.projection.bank import Bank
 from settlement.projection.climate import Climate
 from settlement.projection.depository import Depository
 from settlement.projection.intake import Intake
@@ -29,6 +30,7 @@ SUBJECTS: Final[tuple[Callable[[], Subject], ...]] = (
     Treasury,
     Storage,
     Climate,
+    Bank,
 )
 """In the order in which they write: rows that others name come first."""
 
