@@ -280,6 +280,9 @@ class BuyIns:
                 books.refuse(command, "defaulter_of_contract", "defaulter_id")
                 return None
             default = self._delivery.contracts.default_of(order.contract_id)
+            if default is None:  # What becomes of it has been decided with the contract.
+                books.refuse(command, "contract_ended", "delivery_id")
+                return None
             defaulter_id, base_price = default.defaulter_id, default.price
         elif command.base_price is None:
             books.refuse(command, "base_price_required", "base_price")
@@ -366,11 +369,12 @@ class BuyIns:
             )
 
     def _cover(self, running: "Running") -> Cover:
+        """What there is to pay with now. A contract that has ended meanwhile holds nothing any more."""
         buy_in = running.buy_in
-        earnest_fen = 0
+        escrow_fen = earnest_fen = 0
         if buy_in.contract_id is not None:
-            earnest_fen = self._delivery.contracts.cover_of(buy_in.contract_id, buy_in.weight_g)[1]
-        return available(self._books, buy_in.defaulter_id, running.escrow_fen, earnest_fen)
+            escrow_fen, earnest_fen = self._delivery.contracts.cover_of(buy_in.contract_id, buy_in.weight_g)
+        return available(self._books, buy_in.defaulter_id, min(running.escrow_fen, escrow_fen), earnest_fen)
 
     def _draw(self, running: "Running", paid: Cover) -> None:
         """What a contract held is less by so much."""

@@ -69,6 +69,7 @@ Step = Literal[
     "accept_delivery",
     "time",
     "cancel_delivery",
+    "the contract ends",
     "report_failed_delivery",
     "dismiss_failure, nothing has left",
     "dismiss_failure, some has left",
@@ -81,6 +82,7 @@ STATES: Final[dict[DeliveryState, dict[Step, DeliveryState]]] = {
         "weigh_out": "loading",
         "weigh_out, the last": "loaded",
         "cancel_delivery": "cancelled",
+        "the contract ends": "cancelled",
         "report_failed_delivery": "failed",
     },
     "loading": {
@@ -90,17 +92,20 @@ STATES: Final[dict[DeliveryState, dict[Step, DeliveryState]]] = {
         "void_load, the only one": "ordered",
         "hand_over": "loading",
         "hand_over, the last": "handed_over",
+        "the contract ends": "cancelled",
         "report_failed_delivery": "failed",
     },
     "loaded": {
         "void_load, others are left": "loading",
         "void_load, the only one": "ordered",
         "hand_over, the last": "handed_over",
+        "the contract ends": "cancelled",
     },
     "handed_over": {"accept_delivery": "accepted", "time": "accepted"},
     "failed": {
         "dismiss_failure, nothing has left": "ordered",
         "dismiss_failure, some has left": "loading",
+        "the contract ends": "cancelled",
         "start_buy_in": "buying_in",
     },
     "buying_in": {"made good": "made_good"},
@@ -150,7 +155,7 @@ class ContractDeliveries(Protocol):
 
     def on_failure_dismissed(self, contract_id: int, delivery_id: int) -> None: ...
 
-    def default_of(self, contract_id: int) -> ContractDefault: ...
+    def default_of(self, contract_id: int) -> ContractDefault | None: ...
 
     def cover_of(self, contract_id: int, weight_g: int) -> tuple[int, int]:
         """(what of the escrow returns to the buyer for so much undelivered, the defaulter's earnest money), in fen."""
@@ -309,8 +314,9 @@ class Delivery:
             self._tell_load(replace(load, state="voided"), "cancelled")
         found.loads.clear()
         self._end_slot(found, "cancelled")
-        loaded_g = found.order.handed_g
-        self._end(found, replace(found.order, state="cancelled", loaded_g=loaded_g), "cancelled")
+        order = found.order
+        state = STATES[order.state]["the contract ends"]
+        self._end(found, replace(order, state=state, loaded_g=order.handed_g), "cancelled")
         return True
 
     def _split(self, receipt: LiveReceipt, weight_g: int) -> LiveReceipt:
@@ -370,7 +376,8 @@ class Delivery:
             return
         self._end_slot(found, "cancelled")
         self._recall(receipt)
-        self._end(found, replace(found.order, state="cancelled"), "cancelled")
+        state = STATES[found.order.state]["cancel_delivery"]
+        self._end(found, replace(found.order, state=state), "cancelled")
 
     def _recall(self, receipt: LiveReceipt) -> None:
         """The receipt can be sold again, unless its green life has ended meanwhile."""

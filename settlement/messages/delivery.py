@@ -361,8 +361,8 @@ class StartBuyIn(Message, frozen=True, kw_only=True, tag="start_buy_in"):
     A contract names the defaulter and the price itself. Else `base_price` is what the buyer paid per kilogram, and the
     defaulter, where none is named, is who issued the receipt: the warehouse answers for what its paper promises.
     Refused: `unknown_participant`, `wrong_role`, `unknown_delivery`, `delivery_<state>`, `same_operator`,
-    `price_of_contract`, `defaulter_of_contract` (a contract says both), `base_price_required`, `unknown_participant`
-    (`defaulter_id`), `same_participant` (the buyer's own default).
+    `price_of_contract`, `defaulter_of_contract` (a contract says both), `contract_ended` (who bears it was decided with
+    it), `base_price_required`, `unknown_participant` (`defaulter_id`), `same_participant` (the buyer's own default).
     """
 
     operator_id: PositiveInteger
