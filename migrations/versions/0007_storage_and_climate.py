@@ -27,6 +27,24 @@ def upgrade() -> None:
         sa.Column("due_fen", sa.BigInteger(), nullable=False),
         sa.Column("amount_fen", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("sequence", "line", name=op.f("pk_storage_payments")),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participants.participant_id"],
+            name=op.f("fk_storage_payments_participant_id_participants"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_id"], ["receipts.receipt_id"], name=op.f("fk_storage_payments_receipt_id_receipts")
+        ),
+        sa.ForeignKeyConstraint(["lot_id"], ["lots.lot_id"], name=op.f("fk_storage_payments_lot_id_lots")),
+        sa.CheckConstraint(
+            "cause IN ('payment', 'trade', 'contract', 'delivery', 'merge', 'clearance')",
+            name=op.f("ck_storage_payments_cause"),
+        ),
+        sa.CheckConstraint("from_day < to_day", name=op.f("ck_storage_payments_days")),
+        sa.CheckConstraint(
+            "due_fen > 0 AND amount_fen BETWEEN 0 AND due_fen", name=op.f("ck_storage_payments_amount_fen")
+        ),
+        sa.CheckConstraint("weight_g > 0", name=op.f("ck_storage_payments_weight_g")),
     )
     op.create_index(
         "ix_storage_payments_participant_id_sequence_line", "storage_payments", ["participant_id", "sequence", "line"]
@@ -46,6 +64,7 @@ def upgrade() -> None:
         sa.Column("warehouse", sa.Text(), nullable=False),
         sa.Column("chamber", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("lot_id", name=op.f("pk_lot_places")),
+        sa.ForeignKeyConstraint(["lot_id"], ["lots.lot_id"], name=op.f("fk_lot_places_lot_id_lots")),
     )
     op.create_table(
         "readings",
@@ -55,6 +74,8 @@ def upgrade() -> None:
         sa.Column("temperature_dc", sa.BigInteger(), nullable=False),
         sa.Column("humidity_permille", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("logger_id", "time_ns", name=op.f("pk_readings")),
+        sa.ForeignKeyConstraint(["logger_id"], ["loggers.logger_id"], name=op.f("fk_readings_logger_id_loggers")),
+        sa.CheckConstraint("humidity_permille BETWEEN 0 AND 1000", name=op.f("ck_readings_humidity_permille")),
     )
     op.create_index("ix_readings_warehouse_time_ns_logger_id", "readings", ["warehouse", "time_ns", "logger_id"])
     op.create_table(
@@ -68,6 +89,10 @@ def upgrade() -> None:
         sa.Column("extreme_dc", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("break_id", name=op.f("pk_cold_chain_breaks")),
+        sa.ForeignKeyConstraint(
+            ["logger_id"], ["loggers.logger_id"], name=op.f("fk_cold_chain_breaks_logger_id_loggers")
+        ),
+        sa.CheckConstraint("since_ns < time_ns", name=op.f("ck_cold_chain_breaks_time_ns")),
     )
     op.create_index("ix_cold_chain_breaks_warehouse_break_id", "cold_chain_breaks", ["warehouse", "break_id"])
     op.create_table(
@@ -79,6 +104,23 @@ def upgrade() -> None:
         sa.Column("weight_g", sa.BigInteger(), nullable=False),
         sa.Column("counterparty_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("break_id", "receipt_id", name=op.f("pk_cold_chain_receipts")),
+        sa.ForeignKeyConstraint(
+            ["break_id"], ["cold_chain_breaks.break_id"], name=op.f("fk_cold_chain_receipts_break_id_cold_chain_breaks")
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_id"], ["receipts.receipt_id"], name=op.f("fk_cold_chain_receipts_receipt_id_receipts")
+        ),
+        sa.ForeignKeyConstraint(["lot_id"], ["lots.lot_id"], name=op.f("fk_cold_chain_receipts_lot_id_lots")),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participants.participant_id"],
+            name=op.f("fk_cold_chain_receipts_participant_id_participants"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["counterparty_id"],
+            ["participants.participant_id"],
+            name=op.f("fk_cold_chain_receipts_counterparty_id_participants"),
+        ),
     )
     op.create_index(
         "ix_cold_chain_receipts_participant_id_break_id", "cold_chain_receipts", ["participant_id", "break_id"]
@@ -93,6 +135,9 @@ def upgrade() -> None:
         sa.Column("extreme_dc", sa.BigInteger(), nullable=False),
         sa.Column("outside_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("break_id", name=op.f("pk_cold_chain_ends")),
+        sa.ForeignKeyConstraint(
+            ["break_id"], ["cold_chain_breaks.break_id"], name=op.f("fk_cold_chain_ends_break_id_cold_chain_breaks")
+        ),
     )
     op.create_table(
         "life_losses",
@@ -101,6 +146,11 @@ def upgrade() -> None:
         sa.Column("hours", sa.BigInteger(), nullable=False),
         sa.Column("expires_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("break_id", "lot_id", name=op.f("pk_life_losses")),
+        sa.ForeignKeyConstraint(
+            ["break_id"], ["cold_chain_breaks.break_id"], name=op.f("fk_life_losses_break_id_cold_chain_breaks")
+        ),
+        sa.ForeignKeyConstraint(["lot_id"], ["lots.lot_id"], name=op.f("fk_life_losses_lot_id_lots")),
+        sa.CheckConstraint("hours > 0", name=op.f("ck_life_losses_hours")),
     )
 
 

@@ -7,10 +7,22 @@ raises `InvalidCursor`. A `participant_id` of none means everyone's.
 Each subject has a module, named as its office; what is asked for is had from here.
 """
 
+from settlement.queries.climate import (
+    ColdChainBreak,
+    ColdChainReceipt,
+    ReadingsSummary,
+    StoredReading,
+    cold_chain_breaks,
+    cold_chain_receipts,
+    readings,
+    readings_summary,
+)
 from settlement.queries.depository import ENDED_RECEIPTS, receipt, receipts
 from settlement.queries.intake import lot, lots
 from settlement.queries.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, InvalidCursor, Page
 from settlement.queries.people import participant, participant_by_name, participants, venue
+from settlement.queries.reserves import reserves
+from settlement.queries.storage import StorageIncome, StoragePayment, storage_income, storage_payments
 from settlement.queries.trading import (
     LIVE_ORDERS,
     Bust,
@@ -42,15 +54,23 @@ __all__ = [
     "MAXIMUM_LIMIT",
     "Adjustment",
     "Bust",
+    "ColdChainBreak",
+    "ColdChainReceipt",
     "DepositEntry",
     "Fill",
     "InvalidCursor",
     "LedgerEntry",
     "Page",
+    "ReadingsSummary",
+    "StorageIncome",
+    "StoragePayment",
+    "StoredReading",
     "adjustments",
     "balances",
     "bust",
     "busts",
+    "cold_chain_breaks",
+    "cold_chain_receipts",
     "deposits",
     "fills",
     "fills_of_trade",
@@ -65,7 +85,12 @@ __all__ = [
     "participant",
     "participant_by_name",
     "participants",
+    "readings",
+    "readings_summary",
     "receipt",
     "receipts",
+    "reserves",
+    "storage_income",
+    "storage_payments",
     "venue",
 ]

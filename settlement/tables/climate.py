@@ -1,8 +1,8 @@
 """Loggers and their readings, and what broken cold chains have cost."""
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
 
-from settlement.tables.common import identifier, integer, metadata, words
+from settlement.tables.common import identifier, integer, metadata, reference, rule, words
 
 loggers = Table(
     "loggers",
@@ -16,7 +16,7 @@ loggers = Table(
 lot_places = Table(
     "lot_places",
     metadata,
-    identifier("lot_id"),
+    identifier("lot_id", "lots.lot_id"),
     words("warehouse"),
     Column("chamber", Text),
 )
@@ -25,12 +25,13 @@ lot_places = Table(
 readings = Table(
     "readings",
     metadata,
-    Column("logger_id", Text, primary_key=True),
+    Column("logger_id", Text, ForeignKey("loggers.logger_id"), primary_key=True),
     identifier("time_ns"),
     words("warehouse"),
     integer("temperature_dc"),
     Column("humidity_permille", BigInteger),
     Index(None, "warehouse", "time_ns", "logger_id"),
+    rule("humidity_permille", "humidity_permille BETWEEN 0 AND 1000"),
 )
 """What loggers have read; `warehouse` is where the logger stood then."""
 
@@ -38,7 +39,7 @@ cold_chain_breaks = Table(
     "cold_chain_breaks",
     metadata,
     identifier("break_id"),
-    words("logger_id"),
+    Column("logger_id", Text, ForeignKey("loggers.logger_id"), nullable=False),
     words("warehouse"),
     Column("chamber", Text),
     integer("since_ns"),
@@ -46,18 +47,19 @@ cold_chain_breaks = Table(
     integer("extreme_dc"),
     integer("sequence"),
     Index(None, "warehouse", "break_id"),
+    rule("time_ns", "since_ns < time_ns"),
 )
 """Each broken cold chain as it was told first; how it ended stands in `cold_chain_ends`."""
 
 cold_chain_receipts = Table(
     "cold_chain_receipts",
     metadata,
-    identifier("break_id"),
-    identifier("receipt_id"),
-    integer("lot_id"),
-    integer("participant_id"),
+    identifier("break_id", "cold_chain_breaks.break_id"),
+    identifier("receipt_id", "receipts.receipt_id"),
+    reference("lot_id", "lots.lot_id"),
+    reference("participant_id", "participants.participant_id"),
     integer("weight_g"),
-    Column("counterparty_id", BigInteger),
+    reference("counterparty_id", "participants.participant_id", optional=True),
     Index(None, "participant_id", "break_id"),
     Index(None, "counterparty_id", "break_id"),
 )
@@ -66,7 +68,7 @@ cold_chain_receipts = Table(
 cold_chain_ends = Table(
     "cold_chain_ends",
     metadata,
-    identifier("break_id"),
+    identifier("break_id", "cold_chain_breaks.break_id"),
     integer("time_ns"),
     integer("extreme_dc"),
     integer("outside_ns"),
@@ -75,9 +77,10 @@ cold_chain_ends = Table(
 life_losses = Table(
     "life_losses",
     metadata,
-    identifier("break_id"),
-    identifier("lot_id"),
+    identifier("break_id", "cold_chain_breaks.break_id"),
+    identifier("lot_id", "lots.lot_id"),
     integer("hours"),
     integer("expires_ns"),
+    rule("hours", "hours > 0"),
 )
 """Hours of green life that a break has cost a lot so far, and when that life ended as of then."""
