@@ -12,6 +12,7 @@ from settlement.lots import Arrival, Intake, receipted
 from settlement.messages import (
     CASH,
     AnnounceLot,
+    ArriveLot,
     InspectLot,
     IssueReceipt,
     LoadOut,
@@ -45,6 +46,7 @@ class Depository:
     def handlers(self) -> Handlers:
         return {
             AnnounceLot: self._announce_lot,
+            ArriveLot: self._arrive_lot,
             WeighLot: self._weigh_lot,
             InspectLot: self._inspect_lot,
             IssueReceipt: self._issue_receipt,
@@ -69,6 +71,10 @@ class Depository:
         grower = books.participants.get(command.participant_id)
         assert grower is not None
         self._tell_lot(command, self._intake.announce(command, grower, books.venue, books.time_ns))
+
+    def _arrive_lot(self, command: ArriveLot) -> None:
+        if self._books.may(command, "operator_id", ("warehouse",)):
+            self._tell_lot(command, self._intake.arrive(command, self._books.time_ns))
 
     def _weigh_lot(self, command: WeighLot) -> None:
         if self._books.may(command, "operator_id", ("warehouse",)):

@@ -1,7 +1,9 @@
 """Lots on their way to a receipt: announced by a grower, weighed and inspected by the warehouse.
 
-    announced ──weigh──► weighed ──inspect──► inspected ──issue──► receipted
-        └──────────────────┴── refused (found unfit, or its green life is over) ──┘
+    announced ──arrive──► arrived ──weigh──► weighed ──inspect──► inspected ──issue──► receipted
+        └───────────────────┴───────────────────┴── refused (found unfit, or its green life is over)
+
+That a truck has come may go unsaid: an announced lot can be weighed at once.
 
 A lot that is receipted or refused leaves the intake; what was written about it stays in the events.
 """
@@ -18,6 +20,7 @@ from settlement.digest import Digest
 from settlement.life import RIPEST_STAGE, green_until_ns
 from settlement.messages import (
     AnnounceLot,
+    ArriveLot,
     ConfigureVenue,
     Grade,
     InspectLot,
@@ -36,6 +39,11 @@ LOT_MAXIMUM_G: Final = 1_000_000_000
 TOLERANCE_PERMILLE: Final[dict[Grade, int]] = {"E": 50, "1": 100, "2": 100}
 """Defects allowed by weight (GB/T 9827-1988 and Codex CXS 205-1997: Extra 5 %, I and II 10 %)."""
 
+BLEMISH_MAXIMUM_MM2: Final[dict[Grade, int]] = {"E": 200, "1": 200, "2": 400}
+"""Blemished skin of the worst finger (DOMAIN: 2 cm² for class I, 4 cm² for class II). For Extra no source has a figure
+of its own; it cannot be worse than class I.
+"""
+
 CHILLED_BELOW_DC: Final = 110
 """Tenths of a degree: below 11 °C the fruit has taken chilling injury (DOMAIN: it starts at 11–13 °C)."""
 
@@ -44,11 +52,13 @@ Refusal = tuple[str, str | None]
 
 
 class Arrival(Struct, gc=False, array_like=True):
-    """A lot in the intake, its variety's whole green life as configured at the announcement, and when it ends."""
+    """A lot in the intake, when its green life ends, and what its variety was configured to at the announcement."""
 
     lot: Lot
     variety_days: int
     green_until_ns: int
+    finger_length_minimum_mm: int = 0
+    thickness_minimum_mm: int = 0
 
 
 class Intake:
@@ -99,13 +109,45 @@ class Intake:
             town=command.town,
             village=command.village,
             certificate_number=command.certificate_number,
+            marks=command.marks,
             symbol=symbol_of(command.variety, command.grade, command.warehouse, harvest_day),
             announced_ns=time_ns,
         )
         self._digest.changed[lot.lot_id] = None
-        self._arrivals[lot.lot_id] = Arrival(lot, variety.green_life_days, until_ns)
+        self._arrivals[lot.lot_id] = Arrival(
+            lot,
+            variety.green_life_days,
+            until_ns,
+            variety.finger_length_minimum_mm,
+            variety.thickness_minimum_mm,
+        )
         heappush(self._deadlines, (until_ns, lot.lot_id))
         return lot
+
+    def arrive(self, command: ArriveLot, time_ns: int) -> Lot | Refusal:
+        """The lot with its truck, or why not.
+
+        `unknown_lot`, `lot_closed`, `already_arrived`, `already_weighed`, `arrival_in_future`,
+        `arrival_before_harvest`.
+        """
+        arrival = self._arrivals.get(command.lot_id)
+        if arrival is None:
+            return self._absent(command.lot_id)
+        lot = arrival.lot
+        if lot.status != "announced":
+            return ("already_arrived" if lot.status == "arrived" else "already_weighed"), "lot_id"
+        arrived_ns = time_ns if command.arrived_ns is None else command.arrived_ns
+        harvest_day = day_number(lot.harvest_date)
+        assert harvest_day is not None
+        if arrived_ns > time_ns:
+            return "arrival_in_future", "arrived_ns"
+        if venue_day(arrived_ns) < harvest_day:
+            return "arrival_before_harvest", "arrived_ns"
+        self._digest.changed[lot.lot_id] = None
+        arrival.lot = replace(
+            lot, status="arrived", arrived_ns=arrived_ns, plate=command.plate, carrier=command.carrier
+        )
+        return arrival.lot
 
     def weigh(self, command: WeighLot) -> Lot | Refusal:
         """The lot with its weights, or why not.
@@ -117,7 +159,7 @@ class Intake:
             return self._absent(command.lot_id)
         lot = arrival.lot
         self._digest.changed[lot.lot_id] = None
-        if lot.status != "announced":
+        if lot.status not in ("announced", "arrived"):
             return "already_weighed", "lot_id"
         net_g = command.gross_g - command.tare_g
         if net_g <= 0:
@@ -138,7 +180,8 @@ class Intake:
         """The lot as found, or `unknown_lot`, `lot_closed`, `not_weighed`, `already_inspected`.
 
         A finding can itself refuse the lot: its status is then `refused` and its reason the first of
-        `defects_over_tolerance`, `too_ripe`, `green_life_over`, `chilling_injury`.
+        `defects_over_tolerance`, `blemishes_over_tolerance`, `undersized`, `too_ripe`, `green_life_over`,
+        `chilling_injury`. What was not measured refuses nothing.
         """
         arrival = self._arrivals.get(command.lot_id)
         if arrival is None:
@@ -146,13 +189,17 @@ class Intake:
         lot = arrival.lot
         self._digest.changed[lot.lot_id] = None
         if lot.status != "weighed":
-            return ("not_weighed" if lot.status == "announced" else "already_inspected"), "lot_id"
+            return ("already_inspected" if lot.status == "inspected" else "not_weighed"), "lot_id"
         harvest_day = day_number(lot.harvest_date)
         assert harvest_day is not None
         until_ns = green_until_ns(arrival.variety_days, command.colour_stage, harvest_day)
         reason = None
         if command.defect_permille > TOLERANCE_PERMILLE[command.grade]:
             reason = "defects_over_tolerance"
+        elif (command.blemish_mm2 or 0) > BLEMISH_MAXIMUM_MM2[command.grade]:
+            reason = "blemishes_over_tolerance"
+        elif _undersized(command, arrival):
+            reason = "undersized"
         elif command.colour_stage > RIPEST_STAGE:
             reason = "too_ripe"
         elif until_ns <= time_ns:
@@ -166,6 +213,9 @@ class Intake:
             colour_stage=command.colour_stage,
             defect_permille=command.defect_permille,
             temperature_dc=command.temperature_dc,
+            finger_length_mm=command.finger_length_mm,
+            thickness_mm=command.thickness_mm,
+            blemish_mm2=command.blemish_mm2,
             symbol=symbol_of(lot.variety, command.grade, lot.warehouse, harvest_day),
             reason=reason,
         )
@@ -242,6 +292,13 @@ class Intake:
 def receipted(lot: Lot, receipt_id: int) -> Lot:
     """The lot as it leaves the intake with its receipt."""
     return replace(lot, status="receipted", receipt_id=receipt_id)
+
+
+def _undersized(command: InspectLot, arrival: Arrival) -> bool:
+    length_mm, thickness_mm = command.finger_length_mm, command.thickness_mm
+    return (length_mm is not None and length_mm < arrival.finger_length_minimum_mm) or (
+        thickness_mm is not None and thickness_mm < arrival.thickness_minimum_mm
+    )
 
 
 def plausible(weight_g: int, cartons: int) -> bool:

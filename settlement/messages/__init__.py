@@ -35,6 +35,7 @@ from settlement.messages.ledger import (
 )
 from settlement.messages.lots import (
     AnnounceLot,
+    ArriveLot,
     InspectLot,
     Lot,
     LotChanged,
@@ -115,6 +116,7 @@ SettlementCommand = (
     | RegisterParticipant
     | Deposit
     | AnnounceLot
+    | ArriveLot
     | WeighLot
     | InspectLot
     | ReceiptCommand
@@ -161,6 +163,7 @@ __all__ = [
     "MAXIMUM_TEXT",
     "AdjustCash",
     "AnnounceLot",
+    "ArriveLot",
     "BalanceChanged",
     "BustTrade",
     "CashAdjusted",

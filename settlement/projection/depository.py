@@ -55,7 +55,10 @@ class Depository:
         self._regrades.append(fit(asdict(event) | {"sequence": sequence, "time_ns": time_ns}))
 
     def _change_stock(self, event: StockChanged, sequence: int, time_ns: int) -> None:
-        self._stock_changes.append(fit(asdict(event) | {"sequence": sequence, "time_ns": time_ns}))
+        last = self._stock_changes[-1] if self._stock_changes else None
+        position = last["position"] + 1 if last is not None and last["sequence"] == sequence else 1
+        stamp = {"sequence": sequence, "position": position, "time_ns": time_ns}
+        self._stock_changes.append(fit(asdict(event) | stamp))
 
 
 def _row(receipt: Receipt) -> Row:
