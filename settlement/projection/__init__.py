@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from settlement.projection.bank import Bank
 from settlement.projection.climate import Climate
+from settlement.projection.contracts import Contracts
 from settlement.projection.depository import Depository
 from settlement.projection.intake import Intake
 from settlement.projection.people import People
@@ -27,6 +28,7 @@ SUBJECTS: Final[tuple[Callable[[], Subject], ...]] = (
     Intake,
     Depository,
     Trading,
+    Contracts,
     Treasury,
     Storage,
     Climate,

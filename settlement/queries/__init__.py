@@ -17,6 +17,7 @@ from settlement.queries.climate import (
     readings,
     readings_summary,
 )
+from settlement.queries.contracts import ContractStep, contract, contract_steps, contracts
 from settlement.queries.depository import ENDED_RECEIPTS, receipt, receipts
 from settlement.queries.intake import lot, lots
 from settlement.queries.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, InvalidCursor, Page
@@ -56,6 +57,7 @@ __all__ = [
     "Bust",
     "ColdChainBreak",
     "ColdChainReceipt",
+    "ContractStep",
     "DepositEntry",
     "Fill",
     "InvalidCursor",
@@ -71,6 +73,9 @@ __all__ = [
     "busts",
     "cold_chain_breaks",
     "cold_chain_receipts",
+    "contract",
+    "contract_steps",
+    "contracts",
     "deposits",
     "fills",
     "fills_of_trade",

@@ -28,6 +28,7 @@ from settlement.tables.climate import (
     readings,
 )
 from settlement.tables.common import metadata, storable
+from settlement.tables.contracts import contract_steps, contracts, trading_days
 from settlement.tables.depository import receipt_merges, receipt_transfers, receipts, regrades, stock_changes
 from settlement.tables.intake import lots
 from settlement.tables.people import participants, venue_configurations
@@ -44,6 +45,8 @@ __all__ = [
     "cold_chain_breaks",
     "cold_chain_ends",
     "cold_chain_receipts",
+    "contract_steps",
+    "contracts",
     "deposits",
     "fills",
     "life_losses",
@@ -63,6 +66,7 @@ __all__ = [
     "stock_changes",
     "storable",
     "storage_payments",
+    "trading_days",
     "transfers",
     "venue_configurations",
     "vouchers",

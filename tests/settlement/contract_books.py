@@ -38,7 +38,7 @@ def time_of(date: str, hour: int = 0) -> int:
     return day_start_ns(day_of(date)) + hour * HOUR_NS
 
 
-def trading_days(since: str, until: str) -> AnnounceTradingDays:
+def announcement(since: str, until: str) -> AnnounceTradingDays:
     """Monday to Friday without `HOLIDAYS`."""
     days = [iso_date(day) for day in range(day_of(since), day_of(until) + 1) if (day + 3) % 7 < 5]
     return AnnounceTradingDays(since=since, until=until, days=tuple(day for day in days if day not in HOLIDAYS))
@@ -110,7 +110,7 @@ class ContractBooks:
         ):
             command = RegisterParticipant(name=name, display_name=name.title(), roles=roles)  # type: ignore[arg-type]
             self.books.admit(self.books.participants.register(command))
-        self.do(trading_days("2026-09-21", "2026-12-31"))
+        self.do(announcement("2026-09-21", "2026-12-31"))
 
     # People and goods
 
