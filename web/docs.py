@@ -81,6 +81,7 @@ def description(settings: WebSettings) -> OpenAPIConfig:
             Tag(name="lots", description="Lots on their way to the warehouse."),
             Tag(name="receipts", description="Title to goods."),
             Tag(name="documents", description="What leaves as PDF, with a code that verifies it."),
+            Tag(name="invoices", description="Ask for a VAT invoice and register it; no line to the tax bureau."),
             Tag(name="warehouse", description="Weigh, grade, issue, load out."),
             Tag(name="operator", description="Open the venue and run it."),
             Tag(name="health", description="For whoever watches the venue."),
