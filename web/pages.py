@@ -24,7 +24,7 @@ MIME = {
     ".html": "text/html",
 }
 
-SCREENS = ("trade", "market", "warehouse", "operator")
+SCREENS = ("trade", "market", "warehouse", "operator", "contracts", "receipts", "deliveries", "money", "more")
 """First parts of the terminal's addresses; what comes after them is the terminal's to read."""
 GROWER_TABS = ("lots", "list", "sell", "account")
 """What may follow `/grower`."""

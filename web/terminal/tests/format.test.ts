@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import * as f from '../src/lib/format.ts';
 import { parseJson } from '../src/lib/json.ts';
 import { parseSymbol } from '../src/lib/symbol.ts';
-import { parseRoute, screensOf } from '../src/lib/route.ts';
 
 describe('money', () => {
   test('is fen shown as yuan', () => {
@@ -116,14 +115,4 @@ test('a symbol says what it names', () => {
     week: 47,
   });
   expect(parseSymbol('BXJ-3-SX1-26W47')).toBeNull();
-});
-
-test('an address leads to a screen, roles open screens', () => {
-  expect(parseRoute('/trade/BXJ-1-SX1-26W47')).toEqual({ screen: 'trade', symbol: 'BXJ-1-SX1-26W47' });
-  expect(parseRoute('/grower')).toEqual({ screen: 'grower', tab: 'lots', id: null });
-  expect(parseRoute('/grower/sell/12')).toEqual({ screen: 'grower', tab: 'sell', id: 12 });
-  expect(parseRoute('/grower/nothing')).toBeNull();
-  expect(parseRoute('/')).toBeNull();
-  expect(screensOf(['grower', 'trader'])).toEqual(['trade', 'grower', 'market']);
-  expect(screensOf(['analyst'])).toEqual(['market']);
 });

@@ -2,9 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'svelte/compiler';
 import { describe, expect, test } from 'vitest';
-import { DICTIONARIES, explain, preferredLanguage, translate } from '../src/lib/i18n.ts';
+import { explain, learn, preferredLanguage, translate } from '../src/lib/i18n.ts';
+import { en } from '../src/lib/words/en.ts';
+import { zh } from '../src/lib/words/zh.ts';
 
-const { 'zh-CN': zh, en } = DICTIONARIES;
+await learn('zh-CN');
+await learn('en');
 
 /** What stays Latin in Chinese text: keys of the keyboard, and a name that the chart library's licence wants shown. */
 const LATIN_IN_CHINESE = new Set(['B', 'S', 'Esc', 'TradingView', 'Lightweight', 'Charts']);

@@ -1,16 +1,20 @@
 import type { Role } from './types.ts';
 
-export type Screen = 'trade' | 'grower' | 'warehouse' | 'market' | 'operator';
+export type Screen = 'trade' | 'grower' | 'warehouse' | 'operator' | 'market' | 'more';
+
 export type GrowerTab = 'lots' | 'list' | 'sell' | 'account';
 
 export type Route =
-  | { screen: 'trade'; symbol: string | null }
-  | { screen: 'market'; symbol: string | null }
+  | { screen: 'trade' | 'market'; symbol: string | null }
   | { screen: 'grower'; tab: GrowerTab; id: number | null }
-  | { screen: 'warehouse' }
-  | { screen: 'operator' };
+  | { screen: 'warehouse' | 'operator' | 'more' };
 
-const GROWER_TABS: readonly string[] = ['lots', 'list', 'sell', 'account'] satisfies GrowerTab[];
+/** The tabs of the screens that have some; the first is where the screen's own address leads. */
+export const TABS = {
+  grower: ['lots', 'list', 'sell', 'account'],
+} as const satisfies {
+  grower: readonly GrowerTab[];
+};
 
 /** The address bar's path as a route, or null where it names nothing. */
 export function parseRoute(path: string): Route | null {
@@ -20,17 +24,21 @@ export function parseRoute(path: string): Route | null {
     case 'market':
       return { screen, symbol: first ?? null };
     case 'grower': {
-      const tab = first ?? 'lots';
-      if (!GROWER_TABS.includes(tab)) return null;
-      const id = second !== undefined && /^\d{1,15}$/.test(second) ? Number(second) : null;
-      return { screen, tab: tab as GrowerTab, id };
+      const tabs: readonly string[] = TABS[screen];
+      const tab = first ?? tabs[0]!;
+      return tabs.includes(tab) ? ({ screen, tab, id: idOf(second) } as Route) : null;
     }
     case 'warehouse':
     case 'operator':
+    case 'more':
       return { screen };
     default:
       return null;
   }
+}
+
+function idOf(part: string | undefined): number | null {
+  return part !== undefined && /^\d{1,15}$/.test(part) ? Number(part) : null;
 }
 
 /** The screens that a participant's roles open, the first being where signing in leads. */
@@ -41,5 +49,27 @@ export function screensOf(roles: readonly Role[]): Screen[] {
   if (roles.includes('warehouse')) screens.push('warehouse');
   if (roles.includes('operator')) screens.push('operator');
   screens.push('market');
+  if (roles.includes('trader')) screens.push('more');
   return screens;
+}
+
+/** A place that the bar at the foot of a phone leads to. */
+export interface Place {
+  address: string;
+  screen: Screen;
+  tab: string | null;
+}
+
+/** The bar of a phone, at most four places, by what somebody does most; `more` leads to the rest. */
+export function barOf(roles: readonly Role[]): Place[] {
+  const at = (screen: Screen, tab: string | null = null): Place => ({
+    address: tab === null ? `/${screen}` : `/${screen}/${tab}`,
+    screen,
+    tab,
+  });
+  if (roles.includes('grower') && !roles.includes('trader')) return TABS.grower.map((tab) => at('grower', tab));
+  if (roles.includes('trader')) return [at('trade'), at('market'), at('more')];
+  if (roles.includes('warehouse')) return [at('warehouse'), at('market')];
+  if (roles.includes('operator')) return [at('operator'), at('market')];
+  return [];
 }

@@ -24,11 +24,27 @@ export interface Named {
   name_en: string;
 }
 
+/** How a trade without a book becomes a contract; days are trading days after the day of the trade. */
+export interface ContractTerms {
+  earnest_permille: number;
+  payment_days: number;
+  pickup_days: number;
+  final_days: number;
+  first_part_permille: number;
+  tolerance_permille: number;
+  objection_hours: number;
+  late_permille: number;
+  termination_days: number;
+  substitution: boolean;
+}
+
 export interface Venue {
   profile: string;
   demo?: boolean;
   fee_rate_ppm: number;
   fee_minimum_fen: number;
+  fee_taker_rate_ppm?: number | null;
+  contract?: ContractTerms | null;
   warehouses: Named[];
   varieties: (Named & { green_life_days: number })[];
   towns: { name_zh: string; name_en: string }[];
@@ -94,6 +110,67 @@ export interface Order {
   fee_fen: Amount;
   sequence: number;
   time_ns: number;
+  expires_ns?: number | null;
+  via?: Via;
+  offer_id?: number | null;
+}
+
+export type Via = 'order' | 'listing' | 'take' | 'counter' | 'auction' | 'bid' | 'report' | 'confirmation';
+
+export interface Counter {
+  counter_id: number;
+  quantity: number;
+  price: number;
+  expires_ns: number | null;
+  mine: boolean;
+}
+
+/** What can be taken: a lot at a price, or a want (`buy`). */
+export interface Listing {
+  listing_id: number;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  remaining: number;
+  price: number;
+  receipt_id: number | null;
+  minimum_quantity: number | null;
+  expires_ns: number | null;
+  counters: Counter[];
+  mine: boolean;
+}
+
+/** `price` is the leading bid's, or what the clock shows; `leading`: the bid is one's own. */
+export interface Auction {
+  auction_id: number;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  receipt_id: number | null;
+  style: 'english' | 'dutch';
+  start_price: number;
+  step: number;
+  opened_ns: number;
+  ends_ns: number;
+  extension_ns: number;
+  interval_ns: number | null;
+  price: number | null;
+  leading: boolean;
+  mine: boolean;
+}
+
+/** A trade that its counterparty has not answered; `side` is the reporter's. */
+export interface Report {
+  report_id: number;
+  participant_id: number;
+  counterparty_id: number;
+  symbol: string;
+  side: Side;
+  quantity: number;
+  price: number;
+  receipt_id: number | null;
+  expires_ns: number;
+  mine: boolean;
 }
 
 export interface Fill {
@@ -150,6 +227,8 @@ export type ReceiptState = 'issued' | 'split' | 'expired' | 'delivery_ordered' |
 
 export interface Receipt {
   receipt_id: number;
+  /** As printed, with its check characters. */
+  number?: string;
   lot_id: number;
   parent_receipt_id: number | null;
   participant_id: number;

@@ -31,16 +31,22 @@ class App {
   /** Milliseconds since 1970 by this machine's clock, once a second: what ages are counted by. */
   now = $state(Date.now());
 
+  /** Whether the screen is a phone's: one column, larger text. */
+  narrow = $state(false);
+
   /** The venue's time less this machine's, in milliseconds, while the clock is real; the venue's last time while it is manual. */
   #offsetMs = $state(0);
   #venueMs = $state(0);
   #nextNotice = 1;
 
   constructor() {
+    const narrow = matchMedia('(max-width: 720px)');
+    this.narrow = narrow.matches;
+    narrow.addEventListener('change', (event) => (this.narrow = event.matches));
     this.feed = new FeedClient({
       open: openFeed,
       // Phones are told four times a second, which is as much as their batteries should bear.
-      rate: matchMedia('(max-width: 720px)').matches ? 4 : null,
+      rate: narrow.matches ? 4 : null,
       onConnection: (connection) => (this.connection = connection),
       onTime: (timeNs) => this.#hearTime(timeNs),
     });

@@ -1,6 +1,8 @@
 import { type PriceUnit, type WeightUnit } from '../lib/format.ts';
 import {
   explain,
+  isKey,
+  learn,
   preferredLanguage,
   reasonWords,
   translate,
@@ -53,6 +55,12 @@ class Preferences {
     return this.colours ?? (this.language === 'zh-CN' ? 'red_up' : 'green_up');
   }
 
+  /** Change the language, once its words are here; rejects where they cannot be had. */
+  async speak(language: Language): Promise<void> {
+    await learn(language);
+    this.language = language;
+  }
+
   /** Tell the page and remember; run in an effect, since it reads every preference. */
   apply(): void {
     const page = document.documentElement;
@@ -76,6 +84,11 @@ export const prefs = new Preferences();
 /** The text of a key in the language chosen. */
 export function t(key: Key, words: Words = {}): string {
   return translate(prefs.language, key, words);
+}
+
+/** The text of a key that is put together from what the server says, or that word as it came. */
+export function named(key: string, otherwise: string): string {
+  return isKey(key) ? t(key) : otherwise;
 }
 
 export function explained(code: string): string {

@@ -1,0 +1,23 @@
+/** The same words in English. */
+import { base } from './en/base.ts';
+import { market } from './en/market.ts';
+import { trading } from './en/trading.ts';
+import { offers } from './en/offers.ts';
+import { receipts } from './en/receipts.ts';
+import { grower } from './en/grower.ts';
+import { warehouse } from './en/warehouse.ts';
+import { operator } from './en/operator.ts';
+import { refusals } from './en/refusals.ts';
+import type { zh } from './zh.ts';
+
+export const en: Record<keyof typeof zh, string> = {
+  ...base,
+  ...market,
+  ...trading,
+  ...offers,
+  ...receipts,
+  ...grower,
+  ...warehouse,
+  ...operator,
+  ...refusals,
+};
