@@ -1,6 +1,6 @@
-import { age, type Amount } from '../lib/format.ts';
+import { age, wholeKilograms, type Amount } from '../lib/format.ts';
 import { parseSymbol } from '../lib/symbol.ts';
-import type { Grade, Named } from '../lib/types.ts';
+import type { Grade, Named, Receipt } from '../lib/types.ts';
 import { app } from './app.svelte.ts';
 import { prefs, t } from './prefs.svelte.ts';
 
@@ -57,4 +57,14 @@ export function townName(town: string): string {
 export function ageText(fromNs: Amount): string {
   const { value, unit } = age(fromNs, Math.floor(app.timeNs / 1e9) * 1e9);
   return value === 0 && unit === 'minute' ? t('age.now') : t(`age.${unit}`, { value });
+}
+
+/** The number that stands on the paper. */
+export function receiptNumber(receipt: Receipt): string {
+  return receipt.number ?? String(receipt.receipt_id);
+}
+
+/** What can be sold of a receipt. */
+export function kilogramsOf(receipt: Receipt): number {
+  return receipt.state === 'issued' ? Number(wholeKilograms(receipt.weight_g - receipt.reserved_g)) : 0;
 }

@@ -1,5 +1,5 @@
-import { newClientOrderId } from '../lib/client_order_id.ts';
 import { formatPrice, formatQuantity } from '../lib/format.ts';
+import { Once } from '../lib/once.ts';
 import type { Order, Receipt, Side } from '../lib/types.ts';
 import { account } from './account.svelte.ts';
 import { app } from './app.svelte.ts';
@@ -16,29 +16,16 @@ export interface Draft {
   lots?: number[] | null;
 }
 
-/**
- * Places drafts so that none is placed twice. A draft whose answer never came keeps its id: sending the same again asks
- * the venue what became of it. Any other draft gets an id of its own.
- */
+/** Places drafts so that none is placed twice. */
 export class Placer {
-  #content = '';
-  #id = '';
+  readonly #once = new Once();
 
   async place(draft: Draft): Promise<Order> {
-    const content = JSON.stringify(draft);
-    if (content !== this.#content) {
-      this.#content = content;
-      this.#id = newClientOrderId();
-    }
-    try {
-      const order = await app.api.post<Order>('/orders', { client_order_id: this.#id, ...draft });
-      this.#content = '';
-      account.take(order);
-      return order;
-    } catch (error) {
-      if (!(error instanceof Error && 'uncertain' in error && error.uncertain === true)) this.#content = '';
-      throw error;
-    }
+    const order = await this.#once.send(draft, (name) =>
+      app.api.post<Order>('/orders', { client_order_id: name, ...draft }),
+    );
+    account.take(order);
+    return order;
   }
 }
 
