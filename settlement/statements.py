@@ -1,4 +1,4 @@
-"""A participant's statement of a day (对账单): opening, each posting with the balance after it, closing, asset by asset.
+"""A participant's statement of a day (对账单): opening, postings with the balance after each, closing, by asset.
 
     CNY   opening 100 000 · 10:04 trade 7 → fees -25 = 99 975 · … · closing 98 120
     LOT-7 opening       0 · 10:04 trade 7   +300 000 = 300 000 · closing 300 000
