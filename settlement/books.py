@@ -7,7 +7,7 @@
 An office (`settlement.office`) decides; the books keep: a purse never differs from its ledger account.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from settlement.clearing import Purse
@@ -79,6 +79,8 @@ class Books:
         self.receipts: Final = Receipts()
         self.delivering: Final[dict[int, int]] = {}
         """Receipts whose goods a delivery order is to fetch, and its number: they leave by that and in no other way."""
+        self.lost: Callable[[Stock, Sequence[tuple[LiveReceipt, int]]], None] = _bear
+        """Asked by who has recorded what receipts of a lot have lost; the office of storage claims its part."""
         self.events: Final[list[Any]] = []
         self.balances: Final[dict[tuple[int, str], None]] = {}
         """(participant, asset) that the command has touched; each is told once, when it closes."""
@@ -171,3 +173,7 @@ class Books:
         account.total_fen += amount_fen
         self.balances[account.participant_id, CASH] = None
         return account.account
+
+
+def _bear(_stock: Stock, _lost: Sequence[tuple[LiveReceipt, int]]) -> None:
+    """Where nobody claims, who has lost goods has lost them."""

@@ -424,6 +424,7 @@ class Custody:
             ],
         )
         self._tell_weights(stock, lost, cause)
+        books.lost(stock, lost)
         books.desk.close_exhausted((stock.symbol,))
 
     def _find(self, stock: Stock, weight_g: int, operator_id: int, reason: str) -> None:

@@ -9,7 +9,7 @@ states its storage fee, and a holder is owed what the paper says. A new tariff i
 is booked day by day: a charge follows from grams and days alone, so a day without a payment costs no command.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from settlement.messages.storage import StorageTariff
@@ -61,3 +61,25 @@ def paid_from_proceeds_fen(due_fen: int, proceeds_fen: int) -> int:
 def below_storage(value_fen: int, fee_fen: int, due_fen: int) -> bool:
     """Whether an offer at this value would not pay its fee and the storage that has accrued on what it offers."""
     return due_fen > 0 and value_fen < fee_fen + due_fen
+
+
+def standard_g(tariff: StorageTariff, received_g: int) -> int:
+    """What of a lot may be lost in all without the warehouse's owing it: ⌊grams at issue × permille / 1000⌋."""
+    return received_g * tariff.wastage_permille // 1_000
+
+
+def worth_fen(tariff: StorageTariff, weight_g: int) -> int:
+    """What goods are insured for, in whole fen."""
+    return weight_g * tariff.insured_fen_per_kg // 1_000
+
+
+def spread(total: int, weights: Sequence[int]) -> list[int]:
+    """A whole number in parts that are as the weights and add up to it: the first k parts are ⌊total × their share⌋."""
+    whole = sum(weights)
+    parts = []
+    before = reached = 0
+    for weight in weights:
+        reached += weight
+        parts.append(total * reached // whole - before)
+        before += parts[-1]
+    return parts

@@ -52,6 +52,65 @@ def upgrade() -> None:
     op.create_index("ix_storage_payments_warehouse_to_day", "storage_payments", ["warehouse", "to_day"])
     op.create_index("ix_storage_payments_to_day", "storage_payments", ["to_day"])
     op.create_table(
+        "wastage_claims",
+        sa.Column("claim_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lot_id", sa.BigInteger(), nullable=False),
+        sa.Column("warehouse", sa.Text(), nullable=False),
+        sa.Column("standard_g", sa.BigInteger(), nullable=False),
+        sa.Column("shrinkage_g", sa.BigInteger(), nullable=False),
+        sa.Column("beyond_g", sa.BigInteger(), nullable=False),
+        sa.Column("amount_fen", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("time_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("claim_id", name=op.f("pk_wastage_claims")),
+        sa.ForeignKeyConstraint(["lot_id"], ["lots.lot_id"], name=op.f("fk_wastage_claims_lot_id_lots")),
+        sa.CheckConstraint(
+            "beyond_g > 0 AND standard_g + beyond_g <= shrinkage_g", name=op.f("ck_wastage_claims_beyond_g")
+        ),
+        sa.CheckConstraint("amount_fen >= 0", name=op.f("ck_wastage_claims_amount_fen")),
+    )
+    op.create_index("ix_wastage_claims_warehouse_claim_id", "wastage_claims", ["warehouse", "claim_id"])
+    op.create_table(
+        "wastage_shares",
+        sa.Column("claim_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("participant_id", sa.BigInteger(), nullable=False),
+        sa.Column("weight_g", sa.BigInteger(), nullable=False),
+        sa.Column("amount_fen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("claim_id", "receipt_id", name=op.f("pk_wastage_shares")),
+        sa.ForeignKeyConstraint(
+            ["claim_id"], ["wastage_claims.claim_id"], name=op.f("fk_wastage_shares_claim_id_wastage_claims")
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_id"], ["receipts.receipt_id"], name=op.f("fk_wastage_shares_receipt_id_receipts")
+        ),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participants.participant_id"],
+            name=op.f("fk_wastage_shares_participant_id_participants"),
+        ),
+    )
+    op.create_index("ix_wastage_shares_participant_id_claim_id", "wastage_shares", ["participant_id", "claim_id"])
+    op.create_table(
+        "wastage_settlements",
+        sa.Column("claim_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("operator_id", sa.BigInteger(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("time_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("claim_id", name=op.f("pk_wastage_settlements")),
+        sa.ForeignKeyConstraint(
+            ["claim_id"], ["wastage_claims.claim_id"], name=op.f("fk_wastage_settlements_claim_id_wastage_claims")
+        ),
+        sa.ForeignKeyConstraint(
+            ["operator_id"],
+            ["participants.participant_id"],
+            name=op.f("fk_wastage_settlements_operator_id_participants"),
+        ),
+        sa.CheckConstraint("outcome IN ('paid', 'dismissed')", name=op.f("ck_wastage_settlements_outcome")),
+    )
+    op.create_table(
         "loggers",
         sa.Column("logger_id", sa.Text(), nullable=False),
         sa.Column("warehouse", sa.Text(), nullable=False),
@@ -163,6 +222,9 @@ def downgrade() -> None:
         "readings",
         "lot_places",
         "loggers",
+        "wastage_settlements",
+        "wastage_shares",
+        "wastage_claims",
         "storage_payments",
     ):
         op.drop_table(name)

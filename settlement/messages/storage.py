@@ -25,7 +25,8 @@ class StorageTariff(Message, frozen=True, kw_only=True):
     `free_days` from the day of the receipt's issue cost nothing. Who buys by a trade pays from the day of the trade,
     or from `free_days_after_trade` later; days that are free from issue stay free whoever holds the receipt.
     `insured_fen_per_kg` is what `insurer` pays for a kilogram that is lost, while the goods lie in the store at most
-    `period_days`. `wastage_permille` of a lot's weight at issue may be lost without the warehouse's owing it.
+    `period_days`. `wastage_permille` of a lot's weight at issue may be lost without the warehouse's owing it; what is
+    lost beyond that it owes at `insured_fen_per_kg`.
     """
 
     warehouse: Annotated[str, Meta(pattern=r"^[A-Z]{2,3}\d{1,2}$")]
@@ -72,5 +73,54 @@ class StoragePaid(Message, frozen=True, kw_only=False, tag="storage_paid"):
     amount_fen: int
 
 
-StorageCommand = PayStorage
-StorageEvent = StoragePaid
+class SettleWastage(Message, frozen=True, kw_only=True, tag="settle_wastage"):
+    """An operator closes a claim for wastage beyond the warehouse's standard: `paid` out of the risk fund, to which
+    the warehouse owes it, or `dismissed` with the reason.
+
+    Refused: `unknown_participant`, `wrong_role` (operator), `unknown_claim` (settled too), `insufficient_funds` (of
+    the risk fund).
+    """
+
+    operator_id: PositiveInteger
+    claim_id: PositiveInteger
+    outcome: Literal["paid", "dismissed"]
+    reason: Text
+
+
+class WastageShare(Message, frozen=True, kw_only=True):
+    """What a receipt has lost beyond the standard, and what that is worth."""
+
+    receipt_id: int
+    participant_id: int
+    weight_g: int
+    amount_fen: int
+
+
+class WastageClaimed(Message, frozen=True, kw_only=True, tag="wastage_claimed"):
+    """With this loss a lot has lost more than its warehouse's standard: `beyond_g` of it is the warehouse's debt.
+
+    Claims count 1, 2, 3 …. The debt is worth `insured_fen_per_kg` of the lot's tariff; those who lost the goods have
+    their part of it. `standard_g` is what may be lost of the lot in all, `shrinkage_g` what has been.
+    """
+
+    claim_id: int
+    lot_id: int
+    warehouse: str
+    standard_g: int
+    shrinkage_g: int
+    beyond_g: int
+    amount_fen: int
+    shares: tuple[WastageShare, ...]
+
+
+class WastageSettled(Message, frozen=True, kw_only=True, tag="wastage_settled"):
+    """How a claim ended; where it was paid, the `ledger_posted` beside it says to whom."""
+
+    claim_id: int
+    operator_id: int
+    outcome: Literal["paid", "dismissed"]
+    reason: str
+
+
+StorageCommand = PayStorage | SettleWastage
+StorageEvent = StoragePaid | WastageClaimed | WastageSettled

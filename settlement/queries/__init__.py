@@ -23,7 +23,14 @@ from settlement.queries.intake import lot, lots
 from settlement.queries.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, InvalidCursor, Page
 from settlement.queries.people import participant, participant_by_name, participants, venue
 from settlement.queries.reserves import reserves
-from settlement.queries.storage import StorageIncome, StoragePayment, storage_income, storage_payments
+from settlement.queries.storage import (
+    StorageIncome,
+    StoragePayment,
+    WastageClaim,
+    storage_income,
+    storage_payments,
+    wastage_claims,
+)
 from settlement.queries.trading import (
     LIVE_ORDERS,
     Bust,
@@ -67,6 +74,7 @@ __all__ = [
     "StorageIncome",
     "StoragePayment",
     "StoredReading",
+    "WastageClaim",
     "adjustments",
     "balances",
     "bust",
@@ -98,4 +106,5 @@ __all__ = [
     "storage_income",
     "storage_payments",
     "venue",
+    "wastage_claims",
 ]

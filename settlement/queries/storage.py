@@ -1,11 +1,13 @@
 """What was paid for storage, and the income that it is, day by day."""
 
+from typing import Literal
+
 from msgspec import Struct
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, cast, func, select, tuple_
 
 from settlement import tables
 from settlement.messages.storage import StorageCause
-from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, fetch, integer
+from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, fetch, integer, page
 
 
 class StoragePayment(Struct, frozen=True, kw_only=True):
@@ -37,6 +39,25 @@ class StorageIncome(Struct, frozen=True, kw_only=True):
     paid_fen: int = 0
     lapsed_fen: int = 0
     earned_fen: int = 0
+
+
+class WastageClaim(Struct, frozen=True, kw_only=True):
+    """A loss beyond a warehouse's standard, and how the claim for it ended (`outcome` null: it is open). `weight_g` and
+    `due_fen` are the asked participant's part, or the whole."""
+
+    claim_id: int
+    lot_id: int
+    warehouse: str
+    standard_g: int
+    shrinkage_g: int
+    beyond_g: int
+    amount_fen: int
+    sequence: int
+    time_ns: int
+    weight_g: int
+    due_fen: int
+    outcome: Literal["paid", "dismissed"] | None
+    reason: str | None
 
 
 def storage_payments(
@@ -96,3 +117,34 @@ def storage_income(
         StorageIncome(day=day, warehouse=code, paid_fen=paid, lapsed_fen=lapsed, earned_fen=earned_fen)
         for (day, code), (paid, lapsed, earned_fen) in sorted(found.items())
     ]
+
+
+def wastage_claims(
+    connection: Connection, participant_id: int | None, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[WastageClaim]:
+    """The newest first: all, or those for goods of a participant."""
+    claims, shares, ends = tables.wastage_claims, tables.wastage_shares, tables.wastage_settlements
+    own = select(
+        shares.c.claim_id,
+        func.sum(shares.c.weight_g).label("weight_g"),
+        func.sum(shares.c.amount_fen).label("due_fen"),
+    ).group_by(shares.c.claim_id)
+    if participant_id is not None:
+        own = own.where(shares.c.participant_id == participant_id)
+    part = own.subquery()
+    query = (
+        select(
+            claims,
+            cast(part.c.weight_g, BigInteger).label("weight_g"),
+            cast(part.c.due_fen, BigInteger).label("due_fen"),
+            ends.c.outcome,
+            ends.c.reason,
+        )
+        .select_from(
+            claims.join(part, part.c.claim_id == claims.c.claim_id).outerjoin(
+                ends, ends.c.claim_id == claims.c.claim_id
+            )
+        )
+        .order_by(claims.c.claim_id.desc())
+    )
+    return page(connection, query, claims.c.claim_id, cursor, limit, WastageClaim)

@@ -32,7 +32,7 @@ from settlement.tables.contracts import contract_steps, contracts, trading_days
 from settlement.tables.depository import receipt_merges, receipt_transfers, receipts, regrades, stock_changes
 from settlement.tables.intake import lots
 from settlement.tables.people import participants, venue_configurations
-from settlement.tables.storage import storage_payments
+from settlement.tables.storage import storage_payments, wastage_claims, wastage_settlements, wastage_shares
 from settlement.tables.trading import busts, fills, orders
 from settlement.tables.treasury import adjustments, balances, deposits, transfers
 

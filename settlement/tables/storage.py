@@ -1,4 +1,4 @@
-"""What was paid for lying in the store."""
+"""What was paid for lying in the store, and what a store owes for goods that it lost."""
 
 from sqlalchemy import Index, Table
 
@@ -31,3 +31,45 @@ storage_payments = Table(
 )
 """What was settled of which receipt, for which days; `line` counts from 1 within a command. Where nothing was due there
 is no row. Days are the venue's local days, counted from 1970-01-01."""
+
+wastage_claims = Table(
+    "wastage_claims",
+    metadata,
+    identifier("claim_id"),
+    reference("lot_id", "lots.lot_id"),
+    words("warehouse"),
+    integer("standard_g"),
+    integer("shrinkage_g"),
+    integer("beyond_g"),
+    integer("amount_fen"),
+    integer("sequence"),
+    integer("time_ns"),
+    Index(None, "warehouse", "claim_id"),
+    rule("beyond_g", "beyond_g > 0 AND standard_g + beyond_g <= shrinkage_g"),
+    rule("amount_fen", "amount_fen >= 0"),
+)
+"""Losses beyond a warehouse's standard as they were claimed; how a claim ended stands in `wastage_settlements`."""
+
+wastage_shares = Table(
+    "wastage_shares",
+    metadata,
+    identifier("claim_id", "wastage_claims.claim_id"),
+    identifier("receipt_id", "receipts.receipt_id"),
+    reference("participant_id", "participants.participant_id"),
+    integer("weight_g"),
+    integer("amount_fen"),
+    Index(None, "participant_id", "claim_id"),
+)
+"""Whose goods they were."""
+
+wastage_settlements = Table(
+    "wastage_settlements",
+    metadata,
+    identifier("claim_id", "wastage_claims.claim_id"),
+    reference("operator_id", "participants.participant_id"),
+    words("outcome"),
+    words("reason"),
+    integer("sequence"),
+    integer("time_ns"),
+    one_of("outcome", ("paid", "dismissed")),
+)
