@@ -149,9 +149,11 @@ async def _venue(
     follower = FollowerHandle(
         settings.journal_path, settings.database, on_fault=lambda fault: _on_fault(sequencer, fault)
     )
+    # What the journal holds already ages from now on: when it was committed, nobody knows any more.
+    follower.lag.committed(opened.engine.sequence)
     database, readers = connect(settings.database), connect(settings.database, read_only=True)
     gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers)
-    sequencer.on_committed += [publication.publish, lambda _: follower.wake()]
+    sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
     web_settings = WebSettings(
         origins=settings.origins, maximum_lag=settings.maximum_lag, demo=demo, document_key=_document_key(settings)
     )

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from exchange.follower import Report
+from exchange.lag import Lag
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 10.0
@@ -61,6 +62,8 @@ class FollowerHandle:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self.projected_sequence = 0
         """How far the database has followed, as far as the venue knows."""
+        self.lag = Lag()
+        """How long the database has been behind."""
         self.verified_sequence = 0
         """How far the shadow has found everything as recorded."""
         self.fault: str | None = None
@@ -81,6 +84,11 @@ class FollowerHandle:
         assert self._task is None, "started once"
         await self._spawn()
         self._task = asyncio.get_running_loop().create_task(self._keep(), name="follower")
+
+    def committed(self, sequence: int) -> None:
+        """Everything up to this sequence is committed: the follower may have it."""
+        self.lag.committed(sequence)
+        self.wake()
 
     def wake(self) -> None:
         """Something was committed. Costs a write of one byte; does nothing while there is no process to wake."""
@@ -179,6 +187,7 @@ class FollowerHandle:
             _log.info("the follower goes on at sequence %d", sequence)
             self.fault = None
         self.projected_sequence = sequence
+        self.lag.projected(sequence)
         for wanted, future in self._waiting:
             if wanted <= sequence and not future.done():
                 future.set_result(None)

@@ -111,6 +111,10 @@ class VenueGateway:
         return self._follower.projected_sequence
 
     @property
+    def projection_lag_seconds(self) -> float:
+        return self._follower.lag.seconds
+
+    @property
     def projection_fault(self) -> str | None:
         return self._follower.fault
 

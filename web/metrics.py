@@ -78,5 +78,10 @@ class _VenueCollector(Collector):
         yield GaugeMetricFamily("venue_projected_sequence", "Sequence that the database has reached", value=projected)
         yield GaugeMetricFamily("venue_projection_lag", "Commands the database is behind", value=sequence - projected)
         yield GaugeMetricFamily(
+            "venue_projection_lag_seconds",
+            "Age of the oldest commit that the database does not show",
+            value=gateway.projection_lag_seconds,
+        )
+        yield GaugeMetricFamily(
             "venue_halted", "1 when the venue has stopped acknowledging", value=bool(gateway.halted)
         )

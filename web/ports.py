@@ -144,6 +144,11 @@ class Gateway(Protocol):
         ...
 
     @property
+    def projection_lag_seconds(self) -> float:
+        """The age of the oldest commit that the database does not show yet; 0 when there is none."""
+        ...
+
+    @property
     def projected_sequence(self) -> int:
         """How far the database has followed."""
         ...

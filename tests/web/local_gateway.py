@@ -47,6 +47,7 @@ class LocalGateway:
         self.feed = self.publication.feed
         self.entries: list[Entry] = []
         self.projected_sequence = 0
+        self.projection_lag_seconds = 0.0
         self._time_ns = MONDAY_NS
         self._database = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         for metadata in exchange.projector.all_metadata():

@@ -65,6 +65,7 @@ async def test_metrics_count_by_template_and_reason(office: Office) -> None:
         'orders_total{reason="invalid_quantity",status="rejected"} 1.0',
         f"venue_sequence {float(office.gateway.sequence)}",
         "venue_projection_lag 0.0",
+        "venue_projection_lag_seconds 0.0",
         "venue_halted 0.0",
         "feed_connections 0.0",
     ):
