@@ -66,6 +66,11 @@ def contract(connection: Connection, contract_id: int, *, participant_id: int | 
     return found if found is None or participant_id in (None, found.buyer_id, found.seller_id) else None
 
 
+def contract_of_trade(connection: Connection, trade_id: int) -> Contract | None:
+    """The contract that a trade has led to; none where it was settled at once."""
+    return by_id(connection, tables.contracts.c.trade_id, trade_id, Contract)
+
+
 def contract_steps(
     connection: Connection, contract_id: int, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
 ) -> Page[ContractStep]:
