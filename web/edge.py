@@ -24,6 +24,12 @@ API = "/api/v1/"
 ORDERS = "/api/v1/orders"
 ORDER = "/api/v1/orders/{order_id}"
 
+TAKES_CSV = frozenset(("/api/v1/warehouse/readings",))
+"""Addresses that take a file as well: `text/csv` beside JSON."""
+
+ANSWERS_OTHERWISE = (".csv", ".sig", ".pem", ".pdf")
+"""Addresses whose answer is the file that their name says."""
+
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 """Counted by name; whatever else clients invent is one series."""
 
@@ -153,18 +159,22 @@ _PROBLEM = ((b"content-type", PROBLEM_JSON.encode()),)
 
 
 def _refusal(scope: Any, path: str) -> Problem | None:
-    """What the head alone gives away: a body too large or not JSON, an answer that would not be read."""
+    """What the head alone gives away: a body too large or in no form that is read here, an answer that would not be
+    read.
+    """
     if not path.startswith(API):
         return None
+    takes_csv = path in TAKES_CSV
+    answers_json = not path.endswith(ANSWERS_OTHERWISE)
     for name, value in scope["headers"]:
         if name == b"content-length":
             if not value.isdigit() or len(value) > 7 or int(value) > MAXIMUM_BODY:
                 return Problem(413, "body_too_large", f"a body has at most {MAXIMUM_BODY} bytes")
         elif name == b"content-type":
-            if value != b"application/json" and not _is_json(value):
+            if value != b"application/json" and not _is_json(value) and not (takes_csv and _is_csv(value)):
                 return Problem(415, "unsupported_media_type", "send the body as application/json")
         elif name == b"accept":
-            if b"*/*" not in value and b"json" not in value and b"application/*" not in value:
+            if answers_json and b"*/*" not in value and b"json" not in value and b"application/*" not in value:
                 return Problem(406, "not_acceptable", "this address answers in application/json")
     return None
 
@@ -174,6 +184,10 @@ def _is_json(content_type: bytes) -> bool:
     kind, _, parameters = content_type.lower().partition(b";")
     charset = parameters.strip().removeprefix(b"charset=").strip(b'"')
     return kind.strip() == b"application/json" and charset in (b"", b"utf-8")
+
+
+def _is_csv(content_type: bytes) -> bool:
+    return content_type.lower().partition(b";")[0].strip() == b"text/csv"
 
 
 def _whole(receive: Receive) -> Receive:
