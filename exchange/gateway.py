@@ -3,7 +3,7 @@ database.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -18,7 +18,10 @@ from exchange.protocol import Command
 from exchange.publication import Publication
 from exchange.sequencer import Sequencer
 from matching.views import AuctionView, CounterView, ListingView, ReportView
+from settlement.civil import venue_day
+from settlement.climate import LoggerView
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.storekeeper import StorageDue
 from settlement.symbols import parse_symbol
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
 
@@ -217,6 +220,15 @@ class VenueGateway:
 
     def lot(self, lot_id: int) -> Lot | None:
         return self._engine.lot(lot_id)
+
+    def storage_due(self, receipt_id: int) -> StorageDue | None:
+        return self._engine.storekeeper.due(receipt_id, venue_day(self.time_ns))
+
+    def storage_outstanding(self) -> Mapping[str, int]:
+        return self._engine.storekeeper.outstanding(venue_day(self.time_ns))
+
+    def loggers(self) -> Sequence[LoggerView]:
+        return self._engine.climate.loggers()
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None:
         return self._engine.participant(participant_id)

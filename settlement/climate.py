@@ -78,6 +78,19 @@ class Logger(Struct, gc=False, array_like=True):
     chain: bytes = b""
 
 
+class LoggerView(Struct, frozen=True, kw_only=True):
+    """A logger as people see it: where it stands, what it read last, and the excursion that it is in, if any."""
+
+    logger_id: str
+    warehouse: str
+    chamber: str | None
+    last_ns: int | None
+    temperature_dc: int | None
+    humidity_permille: int | None
+    outside_since_ns: int | None
+    break_id: int | None
+
+
 class LotClimate(Struct, gc=False, array_like=True):
     """Where a lot lies, and the hours of life that each logger there says it has lost in all."""
 
@@ -117,9 +130,21 @@ class Climate:
 
     # Looking
 
-    def loggers(self) -> list[Logger]:
-        """In the order in which they were registered first."""
-        return list(self._loggers.values())
+    def loggers(self) -> list[LoggerView]:
+        """In the order in which they were registered first. O(loggers)."""
+        return [
+            LoggerView(
+                logger_id=logger.logger_id,
+                warehouse=logger.warehouse,
+                chamber=logger.chamber,
+                last_ns=None if logger.last is None else logger.last[0],
+                temperature_dc=None if logger.last is None else logger.last[1],
+                humidity_permille=None if logger.last is None else logger.last[2],
+                outside_since_ns=logger.since_ns,
+                break_id=logger.break_id,
+            )
+            for logger in self._loggers.values()
+        ]
 
     def chamber_of(self, lot_id: int) -> str | None:
         """Where a lot lies, None where nobody has said. O(1)."""
@@ -404,7 +429,9 @@ class Climate:
             logger_id: [(time_ns, *values) for time_ns, values in readings.items()]
             for logger_id, readings in self._known.items()
         }
-        return _encode(ClimateState(self._last_break_id, self.loggers(), known, list(self._lots.values())))
+        return _encode(
+            ClimateState(self._last_break_id, list(self._loggers.values()), known, list(self._lots.values()))
+        )
 
     def restore(self, state: bytes) -> None:
         decoded = msgpack.decode(state, type=ClimateState)

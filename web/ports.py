@@ -5,7 +5,7 @@ instruments) is answered from the engine at `sequence`; everything that has ende
 `history`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 
 from matching.messages import Phase
 from matching.views import AuctionView, CounterView, ListingView, ReportView
+from settlement.climate import LoggerView
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.storekeeper import StorageDue
 
 T = TypeVar("T")
 
@@ -227,6 +229,18 @@ class Gateway(Protocol):
 
     def lot(self, lot_id: int) -> Lot | None:
         """A lot on its way to a receipt."""
+        ...
+
+    def storage_due(self, receipt_id: int) -> StorageDue | None:
+        """What a live receipt owes for storage today, and by which terms."""
+        ...
+
+    def storage_outstanding(self) -> Mapping[str, int]:
+        """What has accrued for storage and is not paid today, in fen by warehouse. O(receipts)."""
+        ...
+
+    def loggers(self) -> Sequence[LoggerView]:
+        """The loggers of all warehouses, in the order in which they were registered first."""
         ...
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None: ...

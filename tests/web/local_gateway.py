@@ -6,7 +6,7 @@ Commands are executed and projected before their answer, unless a test holds one
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, StaticPool, create_engine
@@ -17,7 +17,9 @@ from exchange.gateway import VenueGateway
 from exchange.protocol import Entry
 from exchange.publication import Publication
 from matching.views import AuctionView, CounterView, ListingView, ReportView
+from settlement.climate import LoggerView
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.storekeeper import StorageDue
 from settlement.venue import DEFAULT_VENUE
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
 
@@ -200,6 +202,15 @@ class LocalGateway:
 
     def lot(self, lot_id: int) -> Lot | None:
         return self.engine.lot(lot_id)
+
+    def storage_due(self, receipt_id: int) -> StorageDue | None:
+        return self._roof().storage_due(receipt_id)
+
+    def storage_outstanding(self) -> Mapping[str, int]:
+        return self._roof().storage_outstanding()
+
+    def loggers(self) -> Sequence[LoggerView]:
+        return self._roof().loggers()
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None:
         return self.engine.participant(participant_id)
