@@ -33,6 +33,7 @@ from settlement.books import Books
 from settlement.busts import SettledTrades
 from settlement.clearing import Order
 from settlement.client_ids import ClientIds
+from settlement.contracts import Contracts
 from settlement.digest import Digest
 from settlement.dvp import settle
 from settlement.messages import (
@@ -53,9 +54,10 @@ RUN_OUT: Final = (EXPIRED, "no_bids", "reserve_not_met")
 class Clearing:
     """The live orders and offers, and the trades that may still be taken back."""
 
-    def __init__(self, books: Books, market: Market) -> None:
+    def __init__(self, books: Books, market: Market, contracts: Contracts) -> None:
         self._books: Final = books
         self._market: Final = market
+        self._contracts: Final = contracts
         self._purses: Final = books.purses
         self._receipts: Final = books.receipts
         self._events: Final = books.events
@@ -165,17 +167,20 @@ class Clearing:
         buyer_id = buy.participant_id
         seller_id = sell.participant_id
         purses = self._purses
-        settled = settle(
-            trade,
-            buy,
-            sell,
-            purses[buyer_id],
-            purses[seller_id],
-            self._books.ledger,
-            self._receipts,
-            self._books.time_ns,
-            self._events,
-        )
+        if sell.terms is None:
+            settled = settle(
+                trade,
+                buy,
+                sell,
+                purses[buyer_id],
+                purses[seller_id],
+                self._books.ledger,
+                self._receipts,
+                self._books.time_ns,
+                self._events,
+            )
+        else:
+            settled = self._contracts.conclude(trade, buy, sell)
         self.trades.remember(settled, self._books.sequence, self._books.time_ns)
         symbol = trade.symbol
         self.instrument_digest.changed[symbol] = None

@@ -33,6 +33,7 @@ from settlement.books import Books
 from settlement.busts import refuse_unwinding, unwind
 from settlement.civil import venue_day
 from settlement.clearing import Order, Purse
+from settlement.contracts import Contracts
 from settlement.messages import (
     CASH,
     MAXIMUM_LOTS_PER_ORDER,
@@ -59,9 +60,10 @@ NO_LOTS: Final[Lots] = []
 class Trading:
     """The desk at which participants trade and operators take trades back."""
 
-    def __init__(self, books: Books, market: Market, clearing: Clearing) -> None:
+    def __init__(self, books: Books, market: Market, clearing: Clearing, contracts: Contracts) -> None:
         self._books: Final = books
         self._market: Final = market
+        self._contracts: Final = contracts
         self._clearing: Final = clearing
         self._purses: Final = books.purses
         self._receipts: Final = books.receipts
@@ -306,7 +308,8 @@ class Trading:
 
         Refused without a number: what `draft` does not know. Rejected: the market's reasons; `invalid_receipt_id` (a
         buy names none); `receipt_expires` (before an auction would end); as orders `insufficient_funds`,
-        `unknown_receipt`, `insufficient_goods`, `too_many_lots`, `below_storage`; of a bid `seller_uncovered`.
+        `unknown_receipt`, `insufficient_goods`, `too_many_lots`, `below_storage`; where it leads to a contract
+        `outside_calendar`, `goods_expire` (see `settlement.contracts`), of a bid `seller_uncovered`.
         """
         participant_id = command.participant_id
         known = self._client_ids.get(participant_id, command.client_order_id)
@@ -376,8 +379,10 @@ class Trading:
             if self._below_storage(order, order.price):
                 self._clearing.free(order)
                 refusal = "below_storage"
-        if refusal is None and order.via == "bid":
-            refusal = self._raise_seller(order)
+        if refusal is None and order.terms is not None:
+            refusal = self._refuse_contract(order, order.terms)
+            if refusal is None and order.via == "bid":
+                refusal = self._raise_seller(order)
             if refusal is not None:
                 self._clearing.free(order)
         if refusal is not None and raised is not None:
@@ -407,6 +412,22 @@ class Trading:
         """Those of the offer that it answers, so that both sides of a trade have the same; else the venue's now."""
         return self._books.venue.contract if order.offer_id is None else self._clearing.orders[order.offer_id].terms
 
+    def _refuse_contract(self, order: Order, terms: ContractTerms) -> str | None:
+        """What stands against its contract, if that is concluded as late as can be; see `Contracts.refuse_entry`."""
+        trade_ns = self._books.time_ns
+        lots = order.lots
+        answered = None if order.offer_id is None else self._clearing.orders[order.offer_id]
+        if answered is not None and not lots:
+            lots = answered.lots
+        auction_id = order.order_id if order.via == "auction" else order.offer_id if order.via == "bid" else None
+        if auction_id is not None:
+            auction = self._market.auction(auction_id)
+            ends_ns = order.expires_ns if auction is None else auction.ends_ns
+            assert ends_ns is not None
+            extended_ns = 0 if auction is None else trade_ns + auction.extension_ns
+            trade_ns = max(ends_ns, extended_ns)
+        return self._contracts.refuse_entry(terms, lots, trade_ns)
+
     def _raise_seller(self, order: Order) -> str | None:
         """An auction that rises takes its seller's earnest money along; `seller_uncovered` changes nothing.
 
@@ -414,7 +435,7 @@ class Trading:
         """
         assert order.offer_id is not None
         auction = self._clearing.orders[order.offer_id]
-        if auction.terms is None or auction.side == "buy":
+        if auction.side == "buy":
             return None
         assert auction.bound is not None
         assert order.bound is not None
@@ -440,7 +461,11 @@ class Trading:
                 left = listing.quantity - listing.filled
                 accepted = min(counter.quantity, left)
                 open_fen = counter.price * accepted + listing.bound * (left - accepted)
-                refusal = self._clearing.raise_reservation(listing, listing.cost_fen(open_fen))
+                if listing.terms is not None:
+                    lots = listing.lots or self._clearing.orders[command.counter_id].lots
+                    refusal = self._contracts.refuse_entry(listing.terms, lots, self._books.time_ns)
+                if refusal is None:
+                    refusal = self._clearing.raise_reservation(listing, listing.cost_fen(open_fen))
             self._clearing.own_order_id = counter.listing_id
         if refusal is not None:
             self._events.append(AcceptanceRejected(command.counter_id, refusal))
