@@ -114,6 +114,36 @@ async def test_an_offer_leaves_the_paper_true_and_a_trade_supersedes_it(office: 
     assert NUMBER in bought.text, "the receipt that it came of"
 
 
+async def test_who_types_in_the_figure_hears_whether_it_is_right(office: Office) -> None:
+    """A code that was cut out and put under other figures is genuine; the figures are not."""
+    receipt_id = await office.stock(500)
+    code = (await paper(await office.as_("grower"), f"receipts/{receipt_id}")).code
+    assert "净重" in await verdict(office, code)
+    for typed in ("500", "500.000", " 500.0 ", "５００", "0500"):
+        assert "与登记相符" in await verdict(office, f"{code}&v={typed}"), typed
+    for typed in ("5000", "500.001", "50", "-500", "五百", "500.000.0", "<b>"):
+        page = await verdict(office, f"{code}&v={typed}")
+        assert "与登记不符" in page, typed
+        assert "<b>" not in page
+    for _ in range(3):
+        await verdict(office, f"{code}&v=1")
+    assert "请稍后再试" in await verdict(office, f"{code}&v=500"), "nobody tries all of them"
+    assert "as issued" in await verdict(office, code)
+
+
+async def test_the_figure_of_a_superseded_paper_is_not_compared(office: Office) -> None:
+    await office.stock(500)
+    grower, trader = await office.as_("grower"), await office.as_("trader")
+    code = (await paper(grower, "receipts/1")).code
+    await post(grower, "orders", sell("s", 200))
+    await post(trader, "orders", buy("b", 200))
+    for typed in ("500", "300"):
+        page = await verdict(office, f"{code}&v={typed}")
+        assert "superseded" in page
+        assert "与登记" not in page
+        assert "净重" not in page
+
+
 @pytest.mark.parametrize(
     ("part", "value"),
     [("n", "1"), ("d", "0" * 16), ("m", "A" * 22), ("m", ""), ("path", "/verify/receipt/2"), ("path", "/verify/x/1")],

@@ -35,6 +35,11 @@ async def test_a_telephone_tells_whether_a_receipt_holds(office: Office, browser
         await expect(page.get_by_role("heading", level=1)).to_contain_text("真实，内容未变")
         await expect(page.get_by_role("main")).to_contain_text("SX1-2026-0000001-WP")
         await drawn_well(page)
+        for typed, answer in (("5000", "与登记不符"), ("500", "与登记相符")):
+            await page.get_by_label("净重").fill(typed)
+            await page.get_by_role("button", name="核对").click()
+            await expect(page.get_by_role("status")).to_contain_text(answer)
+            await drawn_well(page)
 
         await post(await office.as_("grower"), "orders", sell("s", 200))
         await post(await office.as_("trader"), "orders", buy("b", 200))

@@ -4,7 +4,7 @@ from typing import Final
 
 from settlement.invoices import GOODS_NAME, TAX_CODE, UNIT, InvoiceKind, Title
 from web.documents.paper import Block, Clauses, Column, Field, Fields, Signatures, Table, Words
-from web.documents.subject import Draft, Subject
+from web.documents.subject import Draft, Figure, Subject
 from web.documents.wording import NONE, goods, kilograms, moment, permille, yuan
 from web.invoice_records import Invoice, State, invoice_of
 from web.ports import Gateway
@@ -48,6 +48,7 @@ def subject_of(invoice: Invoice, sequence: int) -> Subject:
             *(invoice.amount_fen, invoice.rate_permille, invoice.tax_fen, invoice.total_fen, invoice.remarks),
             *(invoice.number, invoice.issued_on),
         ),
+        figure=Figure(Words("价税合计（元）", "total, CNY"), yuan(invoice.total_fen)),
         sequence=sequence,
     )
 

@@ -1,6 +1,7 @@
 """Makes documents: seals the facts, puts the address of the seal behind the QR code, has them printed."""
 
 import secrets
+from typing import Final
 
 from web.documents.paper import Paper, Words
 from web.documents.press import Press
@@ -8,6 +9,11 @@ from web.documents.seals import KEY_BYTES, Seals, grouped
 from web.documents.subject import Draft
 from web.documents.wording import moment
 from web.settings import WebSettings
+from web.throttle import Throttle
+
+WRONG_FIGURES: Final = 10
+WINDOW_S: Final = 300.0
+FIRST_WAIT_S: Final = 30.0
 
 
 class Documents:
@@ -16,6 +22,8 @@ class Documents:
     def __init__(self, settings: WebSettings) -> None:
         # Without a key of the venue's, what is made can be verified until the process ends.
         self.seals = Seals(settings.document_key or secrets.token_bytes(KEY_BYTES))
+        self.tries = Throttle(WRONG_FIGURES, WINDOW_S, FIRST_WAIT_S)
+        """Wrong figures typed in on the page that verifies, by seal."""
         self._settings = settings
         self._press = Press(settings.static / "fonts")
 

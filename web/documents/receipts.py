@@ -16,7 +16,7 @@ from settlement.messages.receipts import LIVE_STATES, HoldCause, ReceiptState
 from settlement.messages.storage import StorageTariff
 from settlement.receipt_numbers import receipt_number
 from web.documents.paper import Block, Clauses, Field, Fields, Signatures, Words
-from web.documents.subject import Draft, Subject
+from web.documents.subject import Draft, Figure, Subject
 from web.documents.wording import (
     COLOUR_STAGES,
     GRADES,
@@ -114,6 +114,7 @@ def subject_of(found: Found) -> Subject:
             None if pledge is None else (pledge.lender_id, pledge.reference, pledge.amount_fen),
             tuple(hold.cause for hold in receipt.holds),
         ),
+        figure=Figure(Words("净重（公斤）", "net weight, kg"), kilograms(receipt.weight_g)),
         sequence=found.sequence,
     )
 

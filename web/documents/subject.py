@@ -1,10 +1,20 @@
 """What a document is about, and what of it a seal covers."""
 
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
 from web.documents.paper import Block, Words
+
+
+class Figure(Struct, frozen=True):
+    """The number on a document that a forger would change: who verifies it types it in, and hears whether it is right.
+
+    The page does not show it, or whoever saw the code alone would know what is on the paper.
+    """
+
+    label: Words
+    text: str
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -20,6 +30,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     state: Words
     valid: bool
     facts: tuple[Any, ...]
+    figure: Figure
     sequence: int
 
 
@@ -28,6 +39,3 @@ class Draft(Struct, frozen=True, kw_only=True):
 
     subject: Subject
     blocks: tuple[Block, ...]
-
-
-UNKNOWN_STATE: Final = Words("状态未知", "unknown state")

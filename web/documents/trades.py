@@ -15,7 +15,7 @@ from settlement.queries import Bust, Fill, LedgerEntry
 from settlement.symbols import parse_symbol
 from web.documents.paper import Block, Clauses, Column, Field, Fields, Table, Words
 from web.documents.receipts import number_of
-from web.documents.subject import Draft, Subject
+from web.documents.subject import Draft, Figure, Subject
 from web.documents.wording import SIDES, WAYS, goods, kilograms, moment, name_of, place, yuan
 from web.ports import Gateway
 from web.views import is_id, live, past
@@ -88,6 +88,7 @@ def subject_of(fill: Fill, sequence: int) -> Subject:
             *(fill.trade_id, fill.side, fill.order_id, fill.participant_id, fill.symbol, fill.price, fill.quantity),
             *(fill.fee_fen, fill.time_ns, fill.busted),
         ),
+        figure=Figure(Words("成交金额（元）", "value, CNY"), yuan(fill.price * fill.quantity)),
         sequence=sequence,
     )
 

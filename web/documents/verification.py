@@ -3,9 +3,14 @@
 It tells nothing that the document does not: its kind and number, when it was made, its digest, and the state and
 digest of the thing now. Whoever has no seal of the venue's learns nothing at all, not even whether there is such a
 thing: the seal is looked at before anything else.
+
+A seal does not see the words around it: a code can be cut out and put under other figures. So whoever verifies a
+document that still holds may type in its main figure and hears whether it is the right one.
 """
 
 import html
+import re
+import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from string import Template
@@ -23,6 +28,7 @@ from web.documents.subject import Subject
 from web.documents.wording import moment
 from web.errors import NotFound
 from web.ports import Gateway, HistoryUnavailable, VenueHalted, ViewBehind
+from web.throttle import Throttle
 
 SUBJECTS: Final[Mapping[str, Callable[[Gateway, str], Awaitable[Subject | None]]]] = {
     receipts.KIND: receipts.subject,
@@ -32,6 +38,7 @@ SUBJECTS: Final[Mapping[str, Callable[[Gateway, str], Awaitable[Subject | None]]
 """How what a seal names is found as it stands now."""
 
 Finding = Literal["as_issued", "superseded", "not_genuine", "unavailable"]
+Comparison = Literal["not_asked", "equal", "different", "wait"]
 
 HEADLINES: Final[dict[Finding, Words]] = {
     "as_issued": Words("真实，内容未变", "Genuine, and as issued"),
@@ -41,8 +48,8 @@ HEADLINES: Final[dict[Finding, Words]] = {
 }
 ADVICE: Final[dict[Finding, Words]] = {
     "as_issued": Words(
-        "所载内容至今没有变化。请再核对纸面上的校验摘要与下列摘要相同。",
-        "What it says still holds. Compare the digest on the paper with the one below.",
+        "登记至今没有变化。请核对纸面上的编号、摘要与下列相同，并输入纸面上的数字核对。",
+        "The register has not changed since. Compare number and digest with the paper, and type in the figure on it.",
     ),
     "superseded": Words(
         "出具之后登记已经变更，纸面内容不再准确。请向持有人索取新的文书。",
@@ -56,6 +63,14 @@ ADVICE: Final[dict[Finding, Words]] = {
     "unavailable": Words("签章真实；现时状态稍后再查。", "The seal is genuine; ask again for its present state."),
 }
 OUTDATED: Final = Words("真实，但所载权利已终结", "Genuine, but what it stands for has ended")
+COMPARISONS: Final[dict[Comparison, Words]] = {
+    "not_asked": Words("", ""),
+    "equal": Words("与登记相符", "it is what the register says"),
+    "different": Words(
+        "与登记不符，纸面可能被改动", "it is not what the register says: the paper may have been altered"
+    ),
+    "wait": Words("输错次数过多，请稍后再试", "too many wrong ones, try again later"),
+}
 MARKS: Final[dict[Finding, str]] = {"as_issued": "✓", "superseded": "!", "not_genuine": "✗", "unavailable": "…"}
 
 HERE: Final = Path(__file__).parent
@@ -70,10 +85,17 @@ class Verdict(Struct, frozen=True):
     seal: Seal | None = None
     subject: Subject | None = None
     digest: str = ""
+    figure: Comparison = "not_asked"
 
 
-async def examine(gateway: Gateway, seals: Seals, seal: Seal | None) -> Verdict:
-    """Costs one hash for what is not genuine, a read of the thing otherwise."""
+async def examine(
+    gateway: Gateway, seals: Seals, seal: Seal | None, figure: str = "", tries: Throttle | None = None
+) -> Verdict:
+    """Costs one hash for what is not genuine, a read of the thing otherwise.
+
+    The figure is compared with the thing as it stands, so only where it stands as issued: what it has become since is
+    not for the paper's holder to find out. Wrong ones are counted by seal.
+    """
     if seal is None or seal.kind not in SUBJECTS or not seals.genuine(seal):
         return Verdict("not_genuine")
     try:
@@ -83,7 +105,29 @@ async def examine(gateway: Gateway, seals: Seals, seal: Seal | None) -> Verdict:
     if subject is None:
         return Verdict("unavailable", seal)
     digest = seals.digest(subject.kind, subject.name, subject.facts)
-    return Verdict("as_issued" if digest == seal.digest else "superseded", seal, subject, digest)
+    if digest != seal.digest:
+        return Verdict("superseded", seal, subject, digest)
+    return Verdict("as_issued", seal, subject, digest, _compare(subject, seal, figure, tries))
+
+
+def _compare(subject: Subject, seal: Seal, figure: str, tries: Throttle | None) -> Comparison:
+    if not figure.strip():
+        return "not_asked"
+    if tries is not None and tries.wait_s(seal.mac):
+        return "wait"
+    if plain_number(figure) == plain_number(subject.figure.text):
+        return "equal"
+    if tries is not None:
+        tries.failed(seal.mac)
+    return "different"
+
+
+def plain_number(text: str) -> str:
+    """A number as people type it, brought to one form: `1,200.50`, `１２００.５` and `1200.5` are the same."""
+    digits = re.sub(r"[\s,，]", "", unicodedata.normalize("NFKC", text[:40]))
+    whole, point, part = digits.partition(".")
+    part = part.rstrip("0")
+    return (whole.lstrip("0") or "0") + (f"{point}{part}" if part else "")
 
 
 def seal_of(kind: str, name: str, given: Mapping[str, str]) -> Seal | None:
@@ -102,7 +146,11 @@ async def verify(request: Anyone, kind: FromPath[str], name: FromPath[str]) -> R
     their own to links, which are passed over.
     """
     web = services(request)
-    verdict = await examine(gateway_of(request), web.documents.seals, seal_of(kind, name, request.query_params))
+    given = request.query_params
+    documents = web.documents
+    verdict = await examine(
+        gateway_of(request), documents.seals, seal_of(kind, name, given), given.get("v", ""), documents.tries
+    )
     page = page_of(verdict, gateway_of(request).time_ns, Words(web.settings.venue_zh, web.settings.venue_en))
     return Response(
         page.encode(),
@@ -148,8 +196,30 @@ def page_of(verdict: Verdict, time_ns: int, venue: Words) -> str:
         venue=_both(venue),
         headline=_both(headline),
         advice=_both(ADVICE[verdict.finding]),
+        form=_form(verdict),
         rows="\n".join(f"      <div><dt>{_both(label)}</dt><dd>{_both(value)}</dd></div>" for label, value in rows),
     )
+
+
+def _form(verdict: Verdict) -> str:
+    """Where the main figure of a document that holds is typed in, and what came of it."""
+    seal, subject = verdict.seal, verdict.subject
+    if verdict.finding != "as_issued" or seal is None or subject is None:
+        return ""
+    hidden = "".join(
+        f'<input type="hidden" name="{name}" value="{html.escape(str(value))}">'
+        for name, value in (("n", seal.sequence), ("d", seal.digest), ("m", seal.mac))
+    )
+    outcome = ""
+    if verdict.figure != "not_asked":
+        outcome = f'<p class="{verdict.figure}" role="status">{_both(COMPARISONS[verdict.figure])}</p>'
+    return f"""<form action="/verify/{html.escape(seal.kind)}/{html.escape(seal.name)}">
+        {hidden}
+        <label for="figure">{_both(subject.figure.label)}</label>
+        <div><input id="figure" name="v" inputmode="decimal" autocomplete="off" maxlength="40" required>
+        <button>{_both(Words("核对", "Compare"))}</button></div>
+        {outcome}
+      </form>"""
 
 
 def _both(words: Words) -> str:
