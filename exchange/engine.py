@@ -130,8 +130,8 @@ class Engine:
         self._custody: Final = Custody(self._books)
         self.delivery: Final = Delivery(self._books)
         self.buy_ins: Final = BuyIns(self._books, self.delivery)
-        self.contracts.deliveries = self.delivery
-        self.delivery.contracts = self.contracts
+        self.contracts.deliver_by(self.delivery)
+        self.delivery.contracts = self.contracts.collection
         self.storekeeper: Final = Storekeeper(self._books)
         self.climate: Final = Climate(self._books)
         self._offices: Final[tuple[Office, ...]] = (
