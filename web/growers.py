@@ -33,6 +33,7 @@ class NewLot(Body, frozen=True):
     certificate_number: Annotated[Text, Meta(description="Of the compliance certificate (承诺达标合格证).")] | None = (
         None
     )
+    marks: Annotated[Text, Meta(description="What stands on the cartons; the receipt repeats it.")] | None = None
 
 
 class LotView(Lot, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ async def announce_lot(request: SignedIn, data: JSONBody[NewLot]) -> LotView:
             town=data.town,
             village=data.village,
             certificate_number=data.certificate_number,
+            marks=data.marks,
         )
     )
     return changed_lot(gateway, outcome)
