@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from settlement.projection.bank import Bank
 from settlement.projection.climate import Climate
 from settlement.projection.contracts import Contracts
+from settlement.projection.delivery import Delivery
 from settlement.projection.depository import Depository
 from settlement.projection.intake import Intake
 from settlement.projection.people import People
@@ -33,6 +34,7 @@ SUBJECTS: Final[tuple[Callable[[], Subject], ...]] = (
     Storage,
     Climate,
     Bank,
+    Delivery,
 )
 """In the order in which they write: rows that others name come first."""
 

@@ -29,6 +29,7 @@ from settlement.tables.climate import (
 )
 from settlement.tables.common import metadata, storable
 from settlement.tables.contracts import contract_steps, contracts, trading_days
+from settlement.tables.delivery import buy_in_attempts, buy_ins, deliveries, loads, slots
 from settlement.tables.depository import receipt_merges, receipt_transfers, receipts, regrades, stock_changes
 from settlement.tables.intake import lots
 from settlement.tables.people import participants, venue_configurations
@@ -42,14 +43,18 @@ __all__ = [
     "bank_lines",
     "bank_statements",
     "busts",
+    "buy_in_attempts",
+    "buy_ins",
     "cold_chain_breaks",
     "cold_chain_ends",
     "cold_chain_receipts",
     "contract_steps",
     "contracts",
+    "deliveries",
     "deposits",
     "fills",
     "life_losses",
+    "loads",
     "loggers",
     "lot_places",
     "lots",
@@ -63,12 +68,16 @@ __all__ = [
     "receipts",
     "reconciliations",
     "regrades",
+    "slots",
     "stock_changes",
     "storable",
     "storage_payments",
     "trading_days",
     "transfers",
     "venue_configurations",
+    "wastage_claims",
+    "wastage_settlements",
+    "wastage_shares",
     "vouchers",
     "withdrawals",
 ]
