@@ -38,6 +38,7 @@ SUBJECTS: Final[Mapping[str, Callable[[Gateway, str], Awaitable[Subject | None]]
 """How what a seal names is found as it stands now."""
 
 Finding = Literal["as_issued", "superseded", "not_genuine", "unavailable"]
+Tone = Literal["good", "doubtful", "bad"]
 Comparison = Literal["not_asked", "equal", "different", "wait"]
 
 HEADLINES: Final[dict[Finding, Words]] = {
@@ -56,13 +57,13 @@ ADVICE: Final[dict[Finding, Words]] = {
         "The register has changed since it was made. Ask its holder for a new document.",
     ),
     "not_genuine": Words(
-        "网址中的签章与内容不符：文书可能被改动，或网址抄录有误。请勿据此付款或交货。",
-        "The seal does not fit: the document may have been altered, or its address copied wrongly. "
-        "Do not pay or deliver on it.",
+        "文书可能被改动或伪造，也可能是抄录有误。请勿据此付款或交货。",
+        "The document may have been altered or forged, or something was copied wrongly. Do not pay or deliver on it.",
     ),
     "unavailable": Words("签章真实；现时状态稍后再查。", "The seal is genuine; ask again for its present state."),
 }
-OUTDATED: Final = Words("真实，但所载权利已终结", "Genuine, but what it stands for has ended")
+ALTERED: Final = Words("二维码真实，但数字不符", "The code is genuine, the figure is not")
+ENDED: Final = Words("真实，但所载权利已终结", "Genuine, but what it stands for has ended")
 COMPARISONS: Final[dict[Comparison, Words]] = {
     "not_asked": Words("", ""),
     "equal": Words("与登记相符", "it is what the register says"),
@@ -71,7 +72,13 @@ COMPARISONS: Final[dict[Comparison, Words]] = {
     ),
     "wait": Words("输错次数过多，请稍后再试", "too many wrong ones, try again later"),
 }
-MARKS: Final[dict[Finding, str]] = {"as_issued": "✓", "superseded": "!", "not_genuine": "✗", "unavailable": "…"}
+TONES: Final[dict[Finding, Tone]] = {
+    "as_issued": "good",
+    "superseded": "doubtful",
+    "not_genuine": "bad",
+    "unavailable": "doubtful",
+}
+MARKS: Final[dict[Tone, str]] = {"good": "✓", "doubtful": "!", "bad": "✗"}
 
 HERE: Final = Path(__file__).parent
 FONT: Final = "noto-sans-sc-chinese-simplified-400-normal.woff"
@@ -173,12 +180,10 @@ async def verify_file(request: Anyone, name: FromPath[str]) -> Response[bytes]:
 
 def page_of(verdict: Verdict, time_ns: int, venue: Words) -> str:
     """The page. Everything from outside is escaped."""
-    headline = HEADLINES[verdict.finding]
+    tone, headline, advice = _judgement(verdict)
     rows: list[tuple[Words, Words]] = []
     subject = verdict.subject
     if subject is not None and verdict.seal is not None:
-        if not subject.valid:
-            headline = OUTDATED
         rows = [
             (Words("文书", "document"), subject.title),
             (Words("编号", "number"), Words(subject.number)),
@@ -191,14 +196,24 @@ def page_of(verdict: Verdict, time_ns: int, venue: Words) -> str:
         rows.append((Words("核对时序号", "verified at sequence"), Words(str(subject.sequence))))
     rows.append((Words("核对时间", "verified at"), Words(moment(time_ns), "UTC+8")))
     return Template((HERE / "verify.html").read_text(encoding="utf-8")).substitute(
-        finding=verdict.finding if subject is None or subject.valid else "ended",
-        mark=MARKS[verdict.finding] if subject is None or subject.valid else "!",
+        tone=tone,
+        mark=MARKS[tone],
         venue=_both(venue),
         headline=_both(headline),
-        advice=_both(ADVICE[verdict.finding]),
+        advice=_both(advice),
         form=_form(verdict),
         rows="\n".join(f"      <div><dt>{_both(label)}</dt><dd>{_both(value)}</dd></div>" for label, value in rows),
     )
+
+
+def _judgement(verdict: Verdict) -> tuple[Tone, Words, Words]:
+    """How the page looks, what it says first and what it advises; the worst there is to say goes first."""
+    finding, subject = verdict.finding, verdict.subject
+    if verdict.figure == "different":
+        return "bad", ALTERED, ADVICE["not_genuine"]
+    if subject is not None and not subject.valid:
+        return "doubtful", ENDED, ADVICE[finding]
+    return TONES[finding], HEADLINES[finding], ADVICE[finding]
 
 
 def _form(verdict: Verdict) -> str:
