@@ -250,24 +250,31 @@ class ContractBooks:
         return self._told()
 
     def fetch(self, contract: Contract, net_g: int, *, reason: str | None = None) -> list[Any]:
-        """All of a contract's goods leave by the scale."""
+        """All of a contract's goods leave by the scale, receipt by receipt."""
         told: list[Any] = []
-        (delivery_id,) = contract.delivery_ids
-        self.load_out(delivery_id)
-        told += self.let("on_weighed_out", contract.contract_id, delivery_id, net_g, net_g, True, 0, reason)
+        left_g = net_g
+        for delivery_id in contract.delivery_ids:
+            booked_g = self.load_out(delivery_id)
+            last = delivery_id == contract.delivery_ids[-1]
+            weight_g = left_g if last else net_g * booked_g // (contract.quantity * 1_000)
+            left_g -= weight_g
+            told += self.let("on_weighed_out", contract.contract_id, delivery_id, weight_g, booked_g, True, 0, reason)
         return told
 
-    def load_out(self, delivery_id: int) -> None:
-        """What the warehouse has of it is gone by the books."""
+    def load_out(self, delivery_id: int) -> int:
+        """What the warehouse has of it is gone by the books; the grams."""
         books = self.books
         receipt = books.receipts.get(self.gate.orders.pop(delivery_id))
         assert receipt is not None
         stock = books.receipts.load_out(receipt)
         books.move_goods(stock, participant_account(receipt.participant_id), stock.account, receipt.weight_g)
+        return receipt.weight_g
 
     def wait(self, date: str, hour: int = 0) -> list[Any]:
         """Time comes, deadline by deadline."""
-        time_ns = time_of(date, hour)
+        return self.wait_until(time_of(date, hour))
+
+    def wait_until(self, time_ns: int) -> list[Any]:
         told: list[Any] = []
         while (due_ns := self.contracts.next_deadline_ns()) is not None and due_ns <= time_ns:
             self.books.time_ns = due_ns
