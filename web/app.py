@@ -20,8 +20,11 @@ from web import (
     offers,
     operators,
     receipts,
+    statements,
     trading,
+    treasury,
     warehouse,
+    withdrawals,
 )
 from web.bodies import MAXIMUM_BODY, JsonBody
 from web.context import SECURITY, Services, canonical_ids, known_parameters, signed_in
@@ -108,12 +111,23 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
             *warehouse.PRIVATE,
             *operators.PRIVATE,
             *corrections.PRIVATE,
+            *withdrawals.PRIVATE,
+            *treasury.PRIVATE,
+            *statements.PRIVATE,
         ],
         guards=[signed_in],
         security=SECURITY,
     )
     app = WebApplication(
-        route_handlers=[public, private, *health.PUBLIC, *docs.PUBLIC, *verification.PUBLIC, feed_socket.feed_socket],
+        route_handlers=[
+            public,
+            private,
+            *health.PUBLIC,
+            *docs.PUBLIC,
+            *verification.PUBLIC,
+            *statements.PAGES,
+            feed_socket.feed_socket,
+        ],
         dto=JsonBody,
         return_dto=None,
         guards=[known_parameters, canonical_ids],

@@ -84,6 +84,7 @@ def description(settings: WebSettings) -> OpenAPIConfig:
             Tag(name="invoices", description="Ask for a VAT invoice and register it; no line to the tax bureau."),
             Tag(name="warehouse", description="Weigh, grade, issue, load out."),
             Tag(name="operator", description="Open the venue and run it."),
+            Tag(name="treasury", description="The bank's statements, suspense, withdrawals, vouchers: four eyes."),
             Tag(name="health", description="For whoever watches the venue."),
         ],
         openapi_router=Router("/openapi", route_handlers=[], guards=[_nothing_here], include_in_schema=False),
