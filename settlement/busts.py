@@ -129,9 +129,12 @@ class SettledTrades:
 def refuse_unwinding(trade: TradeSettled, seller: Purse, receipts: Receipts) -> str | None:
     """What stands against taking a trade back, in this order.
 
-    `goods_moved`: not every receipt that the buyer got is there, whole, free and to be sold as what was traded;
-    `funds_moved`: the seller has not the proceeds at hand. None where it can be done. O(lots).
+    `under_contract`: it has led to a contract, which ends by its own rules; `goods_moved`: not every receipt that the
+    buyer got is there, whole, free and to be sold as what was traded; `funds_moved`: the seller has not the proceeds at
+    hand. None where it can be done. O(lots).
     """
+    if trade.contract_id is not None:
+        return "under_contract"
     for _, receipt_id, kilograms in trade.lots:
         receipt = receipts.get(receipt_id)
         if receipt is None or receipt.state != "issued":

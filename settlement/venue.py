@@ -4,9 +4,10 @@ from typing import Final
 
 from matching.instrument import MODES
 from matching.messages import DefineInstrument
+from settlement.differentials import names_twice
 from settlement.load_out_slots import refuse_docks
 from settlement.messages import ConfigureVenue, Profile, Variety, Warehouse
-from settlement.messages.contracts import Differential
+from settlement.messages.contracts import ContractTerms, Differential
 from settlement.messages.delivery import Dock
 from settlement.messages.storage import StorageTariff
 
@@ -100,7 +101,9 @@ def first_definition(symbol: str, profile: Profile) -> DefineInstrument:
 
 
 def refuse_venue(command: ConfigureVenue) -> tuple[str, str] | None:
-    """(reason, field) of the first list that names a code twice, or a warehouse that is none; or None."""
+    """(reason, field) of the first list that names a code twice, or a warehouse that is none, or of rules that do not
+    fit together; or None.
+    """
     for field, codes in (
         ("warehouses", [warehouse.code for warehouse in command.warehouses]),
         ("varieties", [variety.code for variety in command.varieties]),
@@ -113,4 +116,16 @@ def refuse_venue(command: ConfigureVenue) -> tuple[str, str] | None:
         return "invalid_storage", "storage"
     if command.climate is not None and command.climate.low_dc > command.climate.high_dc:
         return "invalid_climate", "climate"
+    if command.contract is not None and not in_order(command.contract):
+        return "invalid_contract", "contract"
+    if names_twice(command.differentials):
+        return "invalid_differentials", "differentials"
     return refuse_docks(command.docks, stores)
+
+
+def in_order(terms: ContractTerms) -> bool:
+    """Goods are not fetched before they are paid, nor is all over before they are fetched; and a weight within the
+    tolerance costs the buyer no more than his earnest money.
+    """
+    days = terms.payment_days < terms.pickup_days <= terms.final_days
+    return days and terms.tolerance_permille <= terms.earnest_permille

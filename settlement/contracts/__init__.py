@@ -12,6 +12,5 @@ office          the commands, trades, state
 
 from settlement.contracts.office import Contracts
 from settlement.contracts.register import Deliveries
-from settlement.contracts.terms import refuse_terms
 
-__all__ = ["Contracts", "Deliveries", "refuse_terms"]
+__all__ = ["Contracts", "Deliveries"]

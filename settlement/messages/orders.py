@@ -133,7 +133,8 @@ EnterOffer = EnterListing | EnterTake | EnterCounter | EnterAuction | EnterBid |
 class BustTrade(Message, frozen=True, kw_only=True, tag="bust_trade"):
     """An operator takes a trade back: the same goods, the price and both fees return. `reason` is told to both sides.
 
-    Refused: `unknown_trade`, `too_old` (see `settlement.busts`), `already_busted`, `goods_moved`, `funds_moved`.
+    Refused: `unknown_trade`, `too_old` (see `settlement.busts`), `already_busted`, `under_contract`, `goods_moved`,
+    `funds_moved`.
     """
 
     operator_id: PositiveInteger
