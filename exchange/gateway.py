@@ -20,7 +20,9 @@ from exchange.sequencer import Sequencer
 from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.civil import venue_day
 from settlement.climate import LoggerView
+from settlement.load_out_slots import Span
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.symbols import parse_symbol
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
@@ -229,6 +231,21 @@ class VenueGateway:
 
     def loggers(self) -> Sequence[LoggerView]:
         return self._engine.climate.loggers()
+
+    def deliveries(self, participant_id: int | None) -> Sequence[DeliveryOrder]:
+        return [order for order in self._engine.delivery.all() if participant_id in (None, order.participant_id)]
+
+    def delivery(self, delivery_id: int) -> DeliveryOrder | None:
+        return self._engine.delivery.get(delivery_id)
+
+    def loads(self, delivery_id: int) -> Sequence[Load]:
+        return self._engine.delivery.loads(delivery_id)
+
+    def buy_in(self, delivery_id: int) -> BuyIn | None:
+        return self._engine.buy_ins.get(delivery_id)
+
+    def dock_day(self, dock: Dock, day: int) -> Sequence[Span]:
+        return list(self._engine.delivery.slots.day(dock, day))
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None:
         return self._engine.participant(participant_id)

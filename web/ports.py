@@ -14,7 +14,9 @@ from sqlalchemy import Connection
 from matching.messages import Phase
 from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.climate import LoggerView
+from settlement.load_out_slots import Span
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 
 T = TypeVar("T")
@@ -241,6 +243,26 @@ class Gateway(Protocol):
 
     def loggers(self) -> Sequence[LoggerView]:
         """The loggers of all warehouses, in the order in which they were registered first."""
+        ...
+
+    def deliveries(self, participant_id: int | None) -> Sequence[DeliveryOrder]:
+        """Delivery orders that have not ended, a buyer's or everyone's, ascending `delivery_id`."""
+        ...
+
+    def delivery(self, delivery_id: int) -> DeliveryOrder | None:
+        """A delivery order that has not ended."""
+        ...
+
+    def loads(self, delivery_id: int) -> Sequence[Load]:
+        """The trucks of a delivery that were weighed and not handed over, ascending `load_id`."""
+        ...
+
+    def buy_in(self, delivery_id: int) -> BuyIn | None:
+        """A buy-in that goes on."""
+        ...
+
+    def dock_day(self, dock: Dock, day: int) -> Sequence[Span]:
+        """A dock's slots on a local day, each with the delivery that has it."""
         ...
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None: ...

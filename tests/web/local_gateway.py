@@ -18,7 +18,9 @@ from exchange.protocol import Entry
 from exchange.publication import Publication
 from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.climate import LoggerView
+from settlement.load_out_slots import Span
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.venue import DEFAULT_VENUE
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
@@ -211,6 +213,21 @@ class LocalGateway:
 
     def loggers(self) -> Sequence[LoggerView]:
         return self._roof().loggers()
+
+    def deliveries(self, participant_id: int | None) -> Sequence[DeliveryOrder]:
+        return self._roof().deliveries(participant_id)
+
+    def delivery(self, delivery_id: int) -> DeliveryOrder | None:
+        return self._roof().delivery(delivery_id)
+
+    def loads(self, delivery_id: int) -> Sequence[Load]:
+        return self._roof().loads(delivery_id)
+
+    def buy_in(self, delivery_id: int) -> BuyIn | None:
+        return self._roof().buy_in(delivery_id)
+
+    def dock_day(self, dock: Dock, day: int) -> Sequence[Span]:
+        return self._roof().dock_day(dock, day)
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None:
         return self.engine.participant(participant_id)
