@@ -32,7 +32,7 @@ from settlement.buy_in import BuyIns
 from settlement.clearing import Order, Purse
 from settlement.client_ids import Remembered
 from settlement.climate import Climate
-from settlement.contracts import Contracts
+from settlement.contracts import Contracts, refuse_terms
 from settlement.custody import Custody
 from settlement.delivery import Delivery
 from settlement.depository import Depository
@@ -134,6 +134,7 @@ class Engine:
         self.delivery.contracts = self.contracts.collection
         self.storekeeper: Final = Storekeeper(self._books)
         self.climate: Final = Climate(self._books)
+        self.climate.buyer_of = self._promised_to
         self._offices: Final[tuple[Office, ...]] = (
             self._treasury,
             self._depository,
@@ -275,7 +276,7 @@ class Engine:
     # People and money
 
     def _configure_venue(self, command: ConfigureVenue) -> None:
-        refusal = refuse_venue(command)
+        refusal = refuse_venue(command) or refuse_terms(command)
         if refusal is not None:
             self._books.refuse(command, *refusal)
             return
@@ -292,6 +293,12 @@ class Engine:
         registered = self._books.participants.register(command)
         self._books.admit(registered)
         self._books.events.append(registered)
+
+    def _promised_to(self, receipt_id: int) -> int | None:
+        """The buyer whose contract a receipt is set aside for, or that has passed to him."""
+        contract_id = self.contracts.contract_of(receipt_id)
+        contract = None if contract_id is None else self.contracts.get(contract_id)
+        return None if contract is None else contract.buyer_id
 
     # State
 
