@@ -196,7 +196,7 @@ def _table_of(part: AssetStatement) -> str:
     unit = ("元", "yuan") if part.asset == CASH else ("公斤", "kg")
     name = ("资金", "cash") if part.asset == CASH else (f"{part.symbol or ''} {part.asset}".strip(), "")
     rows = "\n".join(_row_of(part.asset, entry) for entry in part.entries)
-    total = f"{amount_text(part.asset, part.credits)} / {amount_text(part.asset, -part.debits)}"
+    total = f"{_signed(part.asset, part.credits)}<br>{_signed(part.asset, -part.debits)}"
     return f"""\
       <table>
         <caption>{_both(name)} <small>{_both(unit)}</small></caption>
@@ -212,12 +212,19 @@ def _table_of(part: AssetStatement) -> str:
         </thead>
         <tbody>
           <tr class="edge">
-            <td colspan="5">{_both(("期初余额", "opening"))}</td>
+            <td>{_both(("期初余额", "opening"))}</td>
+            <td></td>
+            <td></td>
+            <td></td>
+            <td></td>
             <td class="number">{amount_text(part.asset, part.opening)}</td>
           </tr>
 {rows}
           <tr class="edge">
-            <td colspan="4">{_both(("期末余额", "closing"))}</td>
+            <td>{_both(("期末余额", "closing"))}</td>
+            <td></td>
+            <td></td>
+            <td></td>
             <td class="number">{total}</td>
             <td class="number">{amount_text(part.asset, part.closing)}</td>
           </tr>
@@ -227,16 +234,25 @@ def _table_of(part: AssetStatement) -> str:
 
 def _row_of(asset: str, entry: StatementEntry) -> str:
     cause = CAUSES.get(entry.cause, (entry.cause, ""))
-    account = ACCOUNTS.get(entry.account, (entry.account, ""))
+    account = _account(entry.account)
     return f"""\
           <tr>
             <td>{clock(entry.time_ns)}</td>
             <td>{entry.transfer_id}</td>
             <td>{_both(cause)} {entry.reference_id}</td>
             <td>{_both(account)}</td>
-            <td class="number">{"+" if entry.amount > 0 else ""}{amount_text(asset, entry.amount)}</td>
+            <td class="number">{_signed(asset, entry.amount)}</td>
             <td class="number">{amount_text(asset, entry.balance)}</td>
           </tr>"""
+
+
+def _signed(asset: str, amount: int) -> str:
+    return f"{'+' if amount > 0 else ''}{amount_text(asset, amount)}"
+
+
+def _account(account: str) -> tuple[str, str]:
+    kind, _, code = account.partition(":")
+    return (f"仓库 {code}", "warehouse") if kind == "warehouse" else ACCOUNTS.get(account, (account, ""))
 
 
 def _both(words: tuple[str, str]) -> str:
