@@ -7,6 +7,7 @@ import { receipts } from './en/receipts.ts';
 import { grower } from './en/grower.ts';
 import { warehouse } from './en/warehouse.ts';
 import { operator } from './en/operator.ts';
+import { reasons } from './en/reasons.ts';
 import { refusals } from './en/refusals.ts';
 import type { zh } from './zh.ts';
 
@@ -19,5 +20,6 @@ export const en: Record<keyof typeof zh, string> = {
   ...grower,
   ...warehouse,
   ...operator,
+  ...reasons,
   ...refusals,
 };

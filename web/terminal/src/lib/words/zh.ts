@@ -7,6 +7,7 @@ import { receipts } from './zh/receipts.ts';
 import { grower } from './zh/grower.ts';
 import { warehouse } from './zh/warehouse.ts';
 import { operator } from './zh/operator.ts';
+import { reasons } from './zh/reasons.ts';
 import { refusals } from './zh/refusals.ts';
 
 export const zh = {
@@ -18,5 +19,6 @@ export const zh = {
   ...grower,
   ...warehouse,
   ...operator,
+  ...reasons,
   ...refusals,
 } as const;

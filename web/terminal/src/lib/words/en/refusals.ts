@@ -16,6 +16,9 @@ export const refusals: Record<keyof typeof zh, string> = {
   'error.halted': 'The venue has stopped taking requests.',
   'error.history_unavailable': 'Past data cannot be read at the moment.',
   'error.client_order_id_reused': 'The order number was used before; please send again.',
+  'error.not_acceptable': 'This address does not answer in that format.',
+  'error.unsupported_media_type': 'The format of what was sent is not right.',
+  'error.unknown_op': 'There is no such operation.',
   'error.internal': 'The server has a fault.',
   'error.unknown': 'It did not work ({code}).',
 

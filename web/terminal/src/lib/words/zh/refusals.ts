@@ -14,6 +14,9 @@ export const refusals = {
   'error.halted': '市场暂停受理，请稍候。',
   'error.history_unavailable': '历史数据暂不可用。',
   'error.client_order_id_reused': '委托编号重复，请重新提交。',
+  'error.not_acceptable': '这个地址不以这种格式回答。',
+  'error.unsupported_media_type': '提交的格式不对。',
+  'error.unknown_op': '没有这种操作。',
   'error.internal': '服务器出错。',
   'error.unknown': '没有成功（{code}）。',
 
