@@ -31,6 +31,7 @@ from exchange.publication import Publication
 from exchange.sequencer import Sequencer
 from marketdata.pump import Pump
 from marketdata.server import FeedServer
+from web import reserves
 from web.app import create_app
 from web.documents.seals import key_in
 from web.settings import WebSettings
@@ -155,7 +156,11 @@ async def _venue(
     gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers)
     sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
     web_settings = WebSettings(
-        origins=settings.origins, maximum_lag=settings.maximum_lag, demo=demo, document_key=_document_key(settings)
+        origins=settings.origins,
+        maximum_lag=settings.maximum_lag,
+        demo=demo,
+        document_key=_document_key(settings),
+        reserves_key=_reserves_key(settings),
     )
     app = create_app(gateway, feed, web_settings)
     pump = Pump(feed, lambda: sequencer.time_ns)
@@ -211,6 +216,14 @@ def _document_key(settings: Settings) -> bytes:
         return key_in(settings.folder)
     except (OSError, ValueError) as error:
         raise SetupError(f"the key that seals documents cannot be had: {error}; restore it from a copy") from None
+
+
+def _reserves_key(settings: Settings) -> bytes:
+    """Raises `SetupError`."""
+    try:
+        return reserves.key_in(settings.folder)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"the key that signs reserves cannot be had: {error}; restore it from a copy") from None
 
 
 class _WebServer(uvicorn.Server):

@@ -10,6 +10,7 @@ from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive
 from marketdata.feed import Feed
 from web import (
     accounts,
+    climate,
     corrections,
     docs,
     feed_socket,
@@ -20,7 +21,9 @@ from web import (
     offers,
     operators,
     receipts,
+    reserves,
     statements,
+    storage,
     trading,
     treasury,
     warehouse,
@@ -96,7 +99,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
 
     public = Router(
         API,
-        route_handlers=[*accounts.PUBLIC, *market.PUBLIC],
+        route_handlers=[*accounts.PUBLIC, *market.PUBLIC, *storage.PUBLIC, *climate.PUBLIC, *reserves.PUBLIC],
     )
     private = Router(
         API,
@@ -109,6 +112,9 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
             *documents.PRIVATE,
             *invoices.PRIVATE,
             *warehouse.PRIVATE,
+            *storage.PRIVATE,
+            *climate.PRIVATE,
+            *reserves.PRIVATE,
             *operators.PRIVATE,
             *corrections.PRIVATE,
             *withdrawals.PRIVATE,
@@ -139,6 +145,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
                 "services": web,
                 "docs": docs.Docs(settings),
                 "feed": feed,
+                "reserves": reserves.Statements(settings.reserves_key, settings.reserves_every_seconds),
                 "order_entry": OrderEntry(web.desk, web.sessions),
             }
         ),

@@ -38,6 +38,12 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     """Seals documents, 32 bytes at least (`web.documents.seals`); without one they can be verified until the end of the
     process.
     """
+    reserves_key: bytes = b""
+    """Signs the statement of reserves, an Ed25519 key of 32 bytes (`web.reserves`); without one, one is drawn that ends
+    with the process.
+    """
+    reserves_every_seconds: float = 60.0
+    """For so long a statement of reserves is the newest."""
     failed_sign_ins: int = 10
     """Failures that one name may have from one address within `failed_sign_in_window_s` until it has to wait, the
     right password or not: an answer would tell a guesser that it is right.
