@@ -32,7 +32,7 @@ from settlement.buy_in import BuyIns
 from settlement.clearing import Order, Purse
 from settlement.client_ids import Remembered
 from settlement.climate import Climate
-from settlement.contracts import Contracts, refuse_terms
+from settlement.contracts import Contracts
 from settlement.custody import Custody
 from settlement.delivery import Delivery
 from settlement.depository import Depository
@@ -276,7 +276,7 @@ class Engine:
     # People and money
 
     def _configure_venue(self, command: ConfigureVenue) -> None:
-        refusal = refuse_venue(command) or refuse_terms(command)
+        refusal = refuse_venue(command)
         if refusal is not None:
             self._books.refuse(command, *refusal)
             return
