@@ -500,7 +500,7 @@ class Trading:
             return
         trade = settled.trade
         buyer, seller = self._purses[trade.buyer_id], self._purses[trade.seller_id]
-        refusal = refuse_unwinding(trade, seller, self._receipts)
+        refusal = refuse_unwinding(trade, seller, self._books.ledger, self._receipts)
         if refusal is not None:
             self._books.refuse(command, refusal, "trade_id")
             return

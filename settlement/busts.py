@@ -126,12 +126,12 @@ class SettledTrades:
         self._oldest_id += 1
 
 
-def refuse_unwinding(trade: TradeSettled, seller: Purse, receipts: Receipts) -> str | None:
+def refuse_unwinding(trade: TradeSettled, seller: Purse, ledger: Ledger, receipts: Receipts) -> str | None:
     """What stands against taking a trade back, in this order.
 
     `under_contract`: it has led to a contract, which ends by its own rules; `goods_moved`: not every receipt that the
     buyer got is there, whole, free and to be sold as what was traded; `funds_moved`: the seller has not the proceeds at
-    hand. None where it can be done. O(lots).
+    hand, or the venue the fees. None where it can be done. O(lots).
     """
     if trade.contract_id is not None:
         return "under_contract"
@@ -144,6 +144,8 @@ def refuse_unwinding(trade: TradeSettled, seller: Purse, receipts: Receipts) -> 
         if receipt.reserved_g or receipt.weight_g != kilograms * GRAMS:
             return "goods_moved"
     if trade.amount_fen - trade.seller_fee_fen > seller.total_fen - seller.reserved_fen:
+        return "funds_moved"
+    if trade.buyer_fee_fen + trade.seller_fee_fen > ledger.available(CASH, FEES):
         return "funds_moved"
     return None
 

@@ -6,10 +6,13 @@ from exchange.engine import Engine
 from settlement.messages import RequestRefused
 from settlement.messages.treasury import (
     DAY_NS,
+    ApproveVoucher,
     ApproveWithdrawal,
     ImportStatement,
+    ProposeVoucher,
     RequestWithdrawal,
     StatementLine,
+    VoucherEntry,
     Withdrawal,
     WithdrawalChanged,
 )
@@ -60,6 +63,25 @@ def test_what_an_order_holds_cannot_leave_nor_what_leaves_be_spent() -> None:
     floor.do(ImportStatement(operator_id=OPERATOR, date="2026-11-23", opening_fen=0, closing_fen=50_025, lines=shown))
     assert floor.only(WithdrawalChanged).withdrawal.state == "paid"
     assert floor.money(LI) == (100_000 - 25_013 - 49_975, 0)
+
+
+def test_a_trade_stands_whose_fees_the_venue_has_spent() -> None:
+    floor = Floor()
+    floor.receipt()
+    floor.deposit(LI, 100_000)
+    floor.register("second", "operator")
+    floor.sell(CHEN, 100, 500)
+    floor.buy(LI, 100, 500)
+    spent = (VoucherEntry(debit="fees", credit="risk_fund", amount_fen=1),)
+    floor.do(ProposeVoucher(operator_id=OPERATOR, reference="v-1", reason="r", entries=spent))
+    floor.do(ApproveVoucher(operator_id=6, voucher_id=1))
+    floor.bust(1)
+    assert floor.refusal() == ("funds_moved", "trade_id")
+    back = (VoucherEntry(debit="risk_fund", credit="fees", amount_fen=1),)
+    floor.do(ProposeVoucher(operator_id=OPERATOR, reference="v-2", reason="r", entries=back))
+    floor.do(ApproveVoucher(operator_id=6, voucher_id=2))
+    floor.bust(1)
+    assert floor.money(LI) == (100_000, 0)
 
 
 def test_a_request_expires_when_its_time_comes() -> None:
