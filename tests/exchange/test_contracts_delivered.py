@@ -91,7 +91,7 @@ def test_a_failed_delivery_is_bought_in_and_the_contract_ends_for_it() -> None:
     assert venue.engine.contracts.get(1) is None
     buy_in = venue.buy_in()
     assert buy_in.defaulter_id == CHEN
-    # Nothing was to be bought: a tenth above the price is settled in money, the premium from the seller's earnest money.
+    # Nothing was to be had: a tenth above the price is settled in money, the premium out of the earnest money.
     assert (buy_in.settled_fen, buy_in.from_escrow_fen, buy_in.from_earnest_fen) == (1_100_000, 1_000_000, 100_000)
     # The other half of that is forfeit too, and his own comes back.
     assert venue.money(LI)[0] - li == 1_100_000 + 100_000 + 200_000
