@@ -7,7 +7,7 @@ an invoice cannot be made out to nobody.
 """
 
 import functools
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from litestar import Response, delete, get, post, put
@@ -26,18 +26,22 @@ from settlement.invoices import (
     reckon,
     refuse,
 )
-from settlement.messages import CivilDate
+from settlement.messages import CivilDate, RequestRefused
+from settlement.messages.contracts import ContractState, RegisterInvoice
 from web import invoice_records as records
 from web.bodies import Body, Cursor, Limit, PositiveInteger, Text
 from web.context import SignedIn, gateway_of, without_fields
+from web.documents import contracts, trades
 from web.documents import invoices as document
-from web.documents import trades
 from web.documents.routes import PDF, answer
-from web.errors import Forbidden, NotFound, Refused, problems
+from web.errors import Fault, Forbidden, InvalidRequest, NotFound, Refused, problems
 from web.invoice_records import Invoice, OwnTitle, Sale, State
 from web.ports import Gateway
 from web.sessions import Caller
 from web.views import Items, cursor_of, is_id
+
+SETTLED: Final[tuple[ContractState, ...]] = ("part_paid", "objected", "completed")
+"""States of a contract in which it is known what was sold."""
 
 Optional = Annotated[str, Meta(max_length=200, pattern=r"^[^\u0000-\u001f\u007f]*(?!\n)$")]
 
@@ -67,9 +71,10 @@ class TitleView(OwnTitle, frozen=True, kw_only=True):
 
 
 class NewInvoice(Body, frozen=True, kw_only=True):
-    """Of what, and of which kind."""
+    """Of what, and of which kind: of a trade that was settled at once, or of a contract."""
 
-    trade_id: PositiveInteger
+    trade_id: PositiveInteger | None = None
+    contract_id: PositiveInteger | None = None
     kind: Annotated[InvoiceKind, Meta(description="`normal` 普通发票, `special` 专用发票.")] = "normal"
     remarks: Optional = ""
 
@@ -86,6 +91,10 @@ class IssuedInvoice(Body, frozen=True, kw_only=True):
         ),
     ]
     issued_on: CivilDate
+    digest: (
+        Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the invoice's file, for a contract.")]
+        | None
+    ) = None
 
 
 class InvoiceView(Invoice, frozen=True, kw_only=True):
@@ -124,8 +133,10 @@ async def write_title(request: SignedIn, data: JSONBody[NewTitle]) -> TitleView:
 
 @post("/invoices", tags=["invoices"], summary="Ask for an invoice", responses=problems(401, 404, 409, 413, 415))
 async def request_invoice(request: SignedIn, data: JSONBody[NewInvoice]) -> InvoiceView:
-    """By the buyer or the seller. Refused, in this order: `unknown_trade`, `busted`, `nothing_sold`,
-    `no_seller_title`, `no_buyer_title`, `exempt`, `no_seller_tax_number`, `no_buyer_tax_number`, `already_requested`.
+    """By the buyer or the seller. Refused, in this order: `unknown_trade`, `under_contract` (the trade has led to one,
+    whose weight decides), `busted`; or `unknown_contract`, `not_settled` (its weight is not agreed, or it ended
+    otherwise than by being kept); then `nothing_sold`, `no_seller_title`, `no_buyer_title`, `exempt`,
+    `no_seller_tax_number`, `no_buyer_tax_number`, `already_requested`.
     """
     gateway, caller = gateway_of(request), request.user
     sale = await _sale(gateway, caller, data)
@@ -191,9 +202,10 @@ async def invoice_document(request: SignedIn, invoice_id: FromPath[int]) -> Resp
     responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
 async def register_invoice(request: SignedIn, invoice_id: FromPath[int], data: JSONBody[IssuedInvoice]) -> InvoiceView:
-    """By the seller. Refused, in this order: `invalid_number`,
+    """By the seller; for a contract it releases the rest of the price. Refused, in this order: `invalid_number`,
     `invalid_issued_on` (no date, or a later one than today), `invoice_issued`, `invoice_withdrawn`, `busted`,
-    `duplicate_reference` (an invoice of that number has other parties).
+    `duplicate_reference` (an invoice of that number has other parties), and what the contract
+    refuses (`wrong_state`, `wrong_amount`, …).
     """
     gateway = gateway_of(request)
     invoice = await _find(request, invoice_id)
@@ -210,6 +222,8 @@ async def register_invoice(request: SignedIn, invoice_id: FromPath[int], data: J
         raise Refused("busted", "the trade was taken back")
     if await gateway.own_records(lambda connection: records.number_is_anothers(connection, invoice, data.number)):
         raise Refused("duplicate_reference", "an invoice of that number has other parties", field="number")
+    if invoice.source == "contract":
+        await _tell_contract(gateway, invoice, data)
     changed = await gateway.own_records(
         lambda connection: records.register(connection, invoice_id, data.number, data.issued_on, gateway.time_ns)
     )
@@ -247,10 +261,18 @@ def view_of(invoice: Invoice) -> InvoiceView:
 
 
 async def _sale(gateway: Gateway, caller: Caller, data: NewInvoice) -> Sale:
-    """What was sold, as it stands in the venue's own books. Raises `NotFound`, `Refused`."""
-    _, fills = await trades.sides(gateway, data.trade_id)
+    """What was sold, as it stands in the venue's own books. Raises `InvalidRequest`, `NotFound`, `Refused`."""
+    if (data.trade_id is None) == (data.contract_id is None):
+        raise InvalidRequest(Fault(None, "either trade_id or contract_id is expected"))
+    if data.contract_id is not None:
+        return await _delivered(gateway, caller, data.contract_id)
+    assert data.trade_id is not None
+    found = await trades.sides(gateway, data.trade_id)
+    fills = found.fills
     if caller.participant_id not in [fill.participant_id for fill in fills]:
         raise NotFound("unknown_trade")
+    if found.contract is not None:
+        raise Refused("under_contract", f"ask for an invoice of contract {found.contract.contract_id}")
     bought, sold = fills
     if bought.busted:
         raise Refused("busted", "the trade was taken back")
@@ -263,6 +285,52 @@ async def _sale(gateway: Gateway, caller: Caller, data: NewInvoice) -> Sale:
         quantity_g=bought.quantity * 1000,
         total_fen=bought.price * bought.quantity,
     )
+
+
+async def _delivered(gateway: Gateway, caller: Caller, contract_id: int) -> Sale:
+    """What a contract came to: the agreed weight, and its value less what the seller has granted. Raises `NotFound`,
+    `Refused`.
+    """
+    found = await contracts.find(gateway, contract_id)
+    contract = None if found is None else found.contract
+    if contract is None or caller.participant_id not in (contract.buyer_id, contract.seller_id):
+        raise NotFound("unknown_contract")
+    if contract.settled_g is None or contract.settled_fen is None or contract.state not in SETTLED:
+        raise Refused("not_settled")
+    return Sale(
+        source="contract",
+        source_id=contract_id,
+        buyer_id=contract.buyer_id,
+        seller_id=contract.seller_id,
+        symbol=contract.goods_symbol,
+        quantity_g=contract.settled_g,
+        total_fen=contract.settled_fen - contract.granted_fen,
+    )
+
+
+async def _tell_contract(gateway: Gateway, invoice: Invoice, data: IssuedInvoice) -> None:
+    """The contract hears of its invoice, unless it has heard (an earlier attempt may have come so far and no further)
+    or is over. Raises `Refused`.
+    """
+    found = await contracts.find(gateway, invoice.source_id)
+    assert found is not None
+    contract = found.contract
+    if contract.invoice_number not in (None, data.number):
+        raise Refused("already_invoiced")
+    if contract.invoice_number == data.number or contract.state == "completed":
+        return
+    outcome = await gateway.submit(
+        RegisterInvoice(
+            participant_id=invoice.seller_id,
+            contract_id=invoice.source_id,
+            invoice_number=data.number,
+            amount_fen=invoice.total_fen,
+            invoice_digest=data.digest,
+        )
+    )
+    for event in outcome.events:
+        if isinstance(event, RequestRefused):
+            raise Refused(event.reason, event.detail, field=event.field)
 
 
 def _ask(requested_by: int, sale: Sale, data: NewInvoice, time_ns: int, connection: Connection) -> Invoice:
@@ -305,8 +373,8 @@ async def _find(request: SignedIn, invoice_id: int) -> Invoice:
 
 
 async def _busted(gateway: Gateway, trade_id: int) -> bool:
-    _, fills = await trades.sides(gateway, trade_id)
-    return any(fill.busted for fill in fills)
+    found = await trades.sides(gateway, trade_id)
+    return any(fill.busted for fill in found.fills)
 
 
 PRIVATE = [

@@ -10,7 +10,7 @@ from litestar.params import FromPath, QueryParameter
 from matching.messages import Side
 from web.bodies import MinSequence
 from web.context import SignedIn, gateway_of, services
-from web.documents import receipts, trades
+from web.documents import contracts, deliveries, receipts, trades
 from web.documents.subject import Draft
 from web.errors import Fault, InvalidRequest, NotFound, problems
 from web.growers import sees_all
@@ -53,18 +53,55 @@ async def fill_document(
 ) -> Response[bytes]:
     """Of the caller's own side; operators may have either, the buyer's unless they say otherwise."""
     gateway, caller = gateway_of(request), request.user
-    sequence, fills = await trades.sides(gateway, trade_id, min_sequence)
+    found = await trades.sides(gateway, trade_id, min_sequence)
     fill = next(
         (
             each
-            for each in fills
+            for each in found.fills
             if side in (None, each.side) and (each.participant_id == caller.participant_id or caller.is_in("operator"))
         ),
         None,
     )
     if fill is None:
         raise NotFound("unknown_trade")
-    return await answer(request, trades.draft(gateway, await trades.find(gateway, fill, sequence)))
+    whole = await trades.find(gateway, fill, found.contract, found.sequence)
+    return await answer(request, trades.draft(gateway, whole))
+
+
+@get(
+    "/contracts/{contract_id:int}/document.pdf",
+    tags=["documents"],
+    summary="A contract on paper",
+    responses={**PDF, **problems(401, 404)},
+)
+async def contract_document(
+    request: SignedIn, contract_id: FromPath[int], min_sequence: MinSequence = None
+) -> Response[bytes]:
+    """For both parties, and operators."""
+    gateway, caller = gateway_of(request), request.user
+    found = await contracts.find(gateway, contract_id, min_sequence)
+    if found is None or not (
+        caller.is_in("operator") or caller.participant_id in (found.contract.buyer_id, found.contract.seller_id)
+    ):
+        raise NotFound("unknown_contract")
+    return await answer(request, await contracts.draft(gateway, found))
+
+
+@get(
+    "/deliveries/{delivery_id:int}/document.pdf",
+    tags=["documents"],
+    summary="A delivery order on paper",
+    responses={**PDF, **problems(401, 404)},
+)
+async def delivery_document(
+    request: SignedIn, delivery_id: FromPath[int], min_sequence: MinSequence = None
+) -> Response[bytes]:
+    """For the buyer, the warehouse and operators."""
+    gateway, caller = gateway_of(request), request.user
+    found = await deliveries.find(gateway, delivery_id, min_sequence)
+    if found is None or not (sees_all(caller) or found.delivery.participant_id == caller.participant_id):
+        raise NotFound("unknown_delivery")
+    return await answer(request, deliveries.draft(gateway, found))
 
 
 async def answer(request: SignedIn, draft: Draft) -> Response[bytes]:
@@ -84,4 +121,4 @@ async def answer(request: SignedIn, draft: Draft) -> Response[bytes]:
     )
 
 
-PRIVATE = [receipt_document, fill_document]
+PRIVATE = [receipt_document, fill_document, contract_document, delivery_document]

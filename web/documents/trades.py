@@ -11,8 +11,10 @@ from sqlalchemy import Connection
 from matching.messages import Side
 from settlement import queries
 from settlement.messages import CASH, ExecutionReport, Receipt
+from settlement.messages.contracts import Contract
 from settlement.queries import Bust, Fill, LedgerEntry
 from settlement.symbols import parse_symbol
+from web.documents.contracts import number_of as number_of_contract
 from web.documents.paper import Block, Clauses, Column, Field, Fields, Table, Words
 from web.documents.receipts import number_of
 from web.documents.subject import Draft, Figure, Subject
@@ -23,6 +25,7 @@ from web.views import is_id, live, past
 KIND: Final = "trade"
 TITLE: Final = Words("成交确认单", "Trade confirmation")
 SETTLED: Final = Words("已交收", "settled")
+CONCLUDED: Final = Words("已订立合同", "contract concluded")
 BUSTED: Final = Words("已撤销", "busted")
 
 
@@ -34,31 +37,52 @@ class Found(Struct, frozen=True):
     entries: list[LedgerEntry]
     receipts: list[Receipt]
     bust: Bust | None
+    contract: Contract | None
     sequence: int
 
 
-async def sides(gateway: Gateway, trade_id: int, min_sequence: int | None = None) -> tuple[int, list[Fill]]:
-    """The sides of a settled trade. Raises `ViewBehind`, `HistoryUnavailable`, `VenueHalted`."""
+class Sides(Struct, frozen=True):
+    """A trade's fills, the buyer's first; none of what is no trade. `contract` is what it has led to, unless it was
+    settled at once.
+    """
+
+    fills: list[Fill]
+    contract: Contract | None
+    sequence: int
+
+
+async def sides(gateway: Gateway, trade_id: int, min_sequence: int | None = None) -> Sides:
+    """Raises `ViewBehind`, `HistoryUnavailable`, `VenueHalted`."""
     if not is_id(trade_id):
-        return gateway.sequence, []
+        return Sides([], None, gateway.sequence)
     sequence = await live(gateway, min_sequence)
-    reached, fills = await past(
-        gateway, lambda connection: queries.fills_of_trade(connection, trade_id) or None, sequence, min_sequence
-    )
-    return reached, fills or []
+
+    def read(connection: Connection) -> tuple[list[Fill], Contract | None] | None:
+        fills = queries.fills_of_trade(connection, trade_id)
+        return (fills, queries.contract_of_trade(connection, trade_id)) if fills else None
+
+    reached, found = await past(gateway, read, sequence, min_sequence)
+    return Sides([], None, reached) if found is None else Sides(*found, reached)
 
 
-async def find(gateway: Gateway, fill: Fill, sequence: int) -> Found:
+async def find(gateway: Gateway, fill: Fill, contract: Contract | None, sequence: int) -> Found:
     """What belongs to a side."""
+    cause, reference = ("trade", fill.trade_id) if contract is None else ("contract", contract.contract_id)
 
     def read(connection: Connection) -> Found:
         received = [queries.receipt(connection, receipt_id) for receipt_id, _ in fill.lots]
         return Found(
             fill,
             queries.order(connection, fill.order_id),
-            queries.ledger_of_cause(connection, "trade", fill.trade_id),
+            # What a contract moves later has other sequences.
+            [
+                entry
+                for entry in queries.ledger_of_cause(connection, cause, reference)
+                if entry.sequence == fill.sequence
+            ],
             [receipt for receipt in received if receipt is not None],
             queries.bust(connection, fill.trade_id),
+            contract,
             sequence,
         )
 
@@ -71,22 +95,25 @@ async def subject(gateway: Gateway, name: str) -> Subject | None:
     number, _, side = name.partition("-")
     if not (number.isascii() and number.isdigit() and len(number) <= 16 and side in SIDES):
         return None
-    sequence, fills = await sides(gateway, int(number))
-    found = next((fill for fill in fills if fill.side == side), None)
-    return None if found is None or name_of_side(found.trade_id, found.side) != name else subject_of(found, sequence)
+    found = await sides(gateway, int(number))
+    fill = next((fill for fill in found.fills if fill.side == side), None)
+    if fill is None or name_of_side(fill.trade_id, fill.side) != name:
+        return None
+    return subject_of(fill, found.contract, found.sequence)
 
 
-def subject_of(fill: Fill, sequence: int) -> Subject:
+def subject_of(fill: Fill, contract: Contract | None, sequence: int) -> Subject:
     return Subject(
         kind=KIND,
         name=name_of_side(fill.trade_id, fill.side),
         number=f"{fill.trade_id}-{fill.side[0].upper()}",
         title=TITLE,
-        state=BUSTED if fill.busted else SETTLED,
+        state=BUSTED if fill.busted else SETTLED if contract is None else CONCLUDED,
         valid=not fill.busted,
         facts=(
             *(fill.trade_id, fill.side, fill.order_id, fill.participant_id, fill.symbol, fill.price, fill.quantity),
             *(fill.fee_fen, fill.time_ns, fill.busted),
+            None if contract is None else contract.contract_id,
         ),
         figure=Figure(Words("成交金额（元）", "value, CNY"), yuan(fill.price * fill.quantity)),
         sequence=sequence,
@@ -113,6 +140,7 @@ def draft(gateway: Gateway, found: Found) -> Draft:
                 Field(Words("成交时间", "time"), Words(moment(fill.time_ns), "UTC+8")),
                 Field(Words("委托编号", "order"), Words(*_order(found))),
                 Field(Words("交易方式", "way of trading"), way),
+                *_contract(found),
             ),
         ),
         Fields(
@@ -130,25 +158,35 @@ def draft(gateway: Gateway, found: Found) -> Draft:
             ),
         ),
         _cash(found),
-        _goods(found),
+        *_goods(found),
     ]
     if found.bust is not None:
         blocks.insert(0, _busted(found.bust))
-    blocks.append(Clauses(Words("说明", "Notes"), _NOTES))
-    return Draft(subject=subject_of(fill, found.sequence), blocks=tuple(blocks))
+    notes = (_AT_ONCE, *_NOTES) if found.contract is None else (_BY_CONTRACT, *_NOTES)
+    blocks.append(Clauses(Words("说明", "Notes"), notes))
+    return Draft(subject=subject_of(fill, found.contract, found.sequence), blocks=tuple(blocks))
 
 
+_AT_ONCE: Final = Words(
+    "本单所列成交已按货银对付方式交收：货款、手续费与货权在同一笔记账中同时划转。",
+    "The trade is settled, delivery against payment: price, fee and title moved in one entry of the ledger.",
+)
+_BY_CONTRACT: Final = Words(
+    "本单所列成交已订立购销合同：双方已缴保证金和手续费，货款与货权按合同期限交付。",
+    "The trade has led to a contract: earnest money and fees are paid, price and title follow by its terms.",
+)
 _NOTES: Final = (
-    Words(
-        "本单所列成交已按货银对付方式交收：货款、手续费与货权在同一笔记账中同时划转。",
-        "The trade is settled, delivery against payment: price, fee and title moved in one entry of the ledger.",
-    ),
     Words(
         "手续费按整笔委托累计计算，不足一分的进一分；分次成交时各次列示的为当次增加额。",
         "Fees are reckoned on the whole order and rounded up to the fen; each fill shows the increase.",
     ),
     Words("本单不是发票。", "This is no invoice."),
 )
+
+
+def _contract(found: Found) -> tuple[Field, ...]:
+    contract = found.contract
+    return () if contract is None else (Field(Words("合同编号", "contract"), Words(number_of_contract(contract))),)
 
 
 def _order(found: Found) -> tuple[str, str]:
@@ -185,11 +223,19 @@ def _cash(found: Found) -> Table:
 
 
 _PRICE: Final = Words("货款", "price")
-_PURPOSES: Final = {"fees": Words("手续费", "fee"), "storage": Words("仓储费", "storage")}
+_PURPOSES: Final = {
+    "earnest": Words("保证金", "earnest money"),
+    "fees": Words("手续费", "fee"),
+    "storage": Words("仓储费", "storage"),
+}
 
 
-def _goods(found: Found) -> Table:
-    """A seller's receipts that were consumed, or the new ones that the buyer got."""
+def _goods(found: Found) -> tuple[Table, ...]:
+    """A seller's receipts that were consumed, or the new ones that the buyer got. By a contract he has got none yet:
+    its own document says what is set aside.
+    """
+    if found.contract is not None:
+        return ()
     known = {receipt.receipt_id: receipt for receipt in found.receipts}
     title = (
         Words("取得的仓单", "Receipts obtained")
@@ -207,7 +253,7 @@ def _goods(found: Found) -> Table:
                 kilograms(quantity * 1000),
             )
         )
-    return Table(
+    table = Table(
         title,
         (
             Column(Words("仓单号", "receipt"), 4),
@@ -217,6 +263,7 @@ def _goods(found: Found) -> Table:
         ),
         tuple(rows),
     )
+    return (table,)
 
 
 def _busted(bust: Bust) -> Fields:

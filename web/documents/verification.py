@@ -21,7 +21,7 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from web.context import Anyone, gateway_of, services
-from web.documents import invoices, receipts, trades
+from web.documents import contracts, deliveries, invoices, receipts, trades
 from web.documents.paper import Words
 from web.documents.seals import Seal, Seals, grouped
 from web.documents.subject import Subject
@@ -33,6 +33,8 @@ from web.throttle import Throttle
 SUBJECTS: Final[Mapping[str, Callable[[Gateway, str], Awaitable[Subject | None]]]] = {
     receipts.KIND: receipts.subject,
     trades.KIND: trades.subject,
+    contracts.KIND: contracts.subject,
+    deliveries.KIND: deliveries.subject,
     invoices.KIND: invoices.subject,
 }
 """How what a seal names is found as it stands now."""
