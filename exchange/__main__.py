@@ -1,4 +1,4 @@
-"""The command line of the exchange: `exchange serve | demo | init | replay | verify`.
+"""The command line of the exchange: `exchange serve | demo | init | replay | rebuild | verify`.
 
 Exit status: 0 done, 1 found something wrong, 2 could not start as asked (one line on standard error says what to do).
 """
@@ -46,6 +46,11 @@ def _run(options: argparse.Namespace) -> int:
 
             settings = _settings(options)
             return _reported(lambda say: run_verify(settings.journal_path, settings.database, say))
+        case "rebuild":
+            from exchange.rebuild import run_rebuild
+
+            settings = _settings(options)
+            return run_rebuild(settings.journal_path, settings.database, anew=options.anew)
         case _:
             from exchange.follower import follow
 
@@ -116,6 +121,10 @@ def _parser() -> argparse.ArgumentParser:
         "--password", help="default: EXCHANGE_OPERATOR_PASSWORD, else asked on a terminal, else drawn and printed"
     )
     command("replay", "re-execute the journal and print its last sequence and state hash")
+    rebuild = command("rebuild", "throw the database's views away and make them again from the journal")
+    rebuild.add_argument(
+        "--anew", action="store_true", help="from the beginning, also where an interrupted rebuild could go on"
+    )
     command("verify", "check journal chain, ledger, receipts, and the database against the journal")
     command("follow", "the follower process; the venue starts it by itself")
     return parser

@@ -28,6 +28,7 @@ from exchange.journal import ENGINE_VERSION, JournalCorrupt, JournalUnavailable,
 from exchange.projector import CursorMoved, ForeignJournal, Projector
 from exchange.replay import Machine, ReplayMismatch
 from exchange.shadow import Shadow
+from exchange.views import ViewsHeld, hold_views
 
 SHADOW_SECONDS = 0.02
 """The shadow's share before the projector looks again."""
@@ -110,6 +111,7 @@ class Follower:
         self._journal: SqliteJournalReader | None = None
         self._projector: Projector | None = None
         self._shadow: Shadow | None = None
+        self._lock: int | None = None
         self._started = False
         self._pause = FIRST_PAUSE_SECONDS
         self._retry_at: float | None = None
@@ -118,6 +120,13 @@ class Follower:
         """When draining is over, once the input has ended."""
 
     def run(self) -> int:
+        try:
+            return self._run()
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+
+    def _run(self) -> int:
         while True:
             # Asked before looking: what was committed before the input ended is found by a look after that end.
             closing = self._closing()
@@ -150,7 +159,7 @@ class Follower:
             return False
         try:
             drained = self._advance()
-        except (DBAPIError, DatabaseProblem, JournalUnavailable, CursorMoved) as error:
+        except (DBAPIError, DatabaseProblem, JournalUnavailable, CursorMoved, ViewsHeld) as error:
             trouble = unreachable(connect(self._database_url).url, error) if isinstance(error, DBAPIError) else error
             self._complain(str(trouble))
             self._started = False
@@ -166,6 +175,8 @@ class Follower:
             self._journal = SqliteJournal.open_reader(self._journal_path)
             if self._journal.birth().engine_version == ENGINE_VERSION:
                 self._shadow = Shadow(self._machine(), self._journal)
+        if self._lock is None:
+            self._lock = hold_views(self._journal_path, alone=False)
         if self._projector is None:
             self._projector = Projector(connect(self._database_url, rebuildable=True), self._journal)
         if not self._started:

@@ -396,7 +396,7 @@ class SqliteJournal(SqliteJournalReader):
         """`venue_id` and `created_ns` are taken where the journal is new: at random and from the clock unless
         given."""
         with ExitStack() as opening:
-            opening.callback(os.close, _locked(path.with_name(path.name + ".lock")))
+            opening.callback(os.close, lock_journal(path))
             if not path.exists():
                 _create(path, engine_version, venue_id or secrets.token_hex(16), created_ns or time.time_ns())
             with _sqlite_errors(path):
@@ -440,8 +440,10 @@ class SqliteJournal(SqliteJournalReader):
         self._opened.close()
 
 
-def _locked(path: Path) -> int:
-    """A lock that the kernel drops with the process, so that no crash leaves one behind; the file itself stays."""
+def lock_journal(path: Path) -> int:
+    """The right to write a journal, as a descriptor: whoever closes it lets go. The kernel drops it with the process,
+    so that no crash leaves one behind; the file itself stays. Raises `JournalLocked`, `JournalUnavailable`."""
+    path = path.with_name(path.name + ".lock")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:

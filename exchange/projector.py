@@ -51,16 +51,24 @@ projection = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("time_ns", BigInteger, nullable=False),
     Column("chain", LargeBinary(32), nullable=False),
+    Column("rebuilding_to", BigInteger),
     CheckConstraint("one = 1", "one"),
     CheckConstraint("sequence >= 0", "sequence"),
     CheckConstraint("length(chain) = 32", "chain"),
 )
-"""One row: the last batch that the database holds."""
+"""One row: the last batch that the database holds. `rebuilding_to` stands while a rebuild leads there; a follower that
+goes on in its place takes it away."""
 
 
 def all_metadata() -> list[MetaData]:
     """All tables of the database, whoever they belong to: what a migration is compared with."""
     return [settlement.tables.metadata, marketdata.tables.metadata, web.tables.metadata, metadata]
+
+
+def view_tables() -> list[Table]:
+    """What a rebuild throws away and makes again; rows come after those that name them."""
+    views = (settlement.tables.metadata, marketdata.tables.metadata)
+    return [table for metadata in views for table in reversed(metadata.sorted_tables)]
 
 
 class Cursor(Struct, frozen=True):
@@ -96,9 +104,20 @@ def projected_sequence(connection: Connection) -> int:
 class Projector:
     """Carries a journal into a database, a bounded transaction at a time."""
 
-    def __init__(self, engine: Engine, journal: SqliteJournalReader) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        journal: SqliteJournalReader,
+        *,
+        rebuilding_to: int | None = None,
+        maximum_commands: int | None = None,
+        maximum_bytes: int | None = None,
+    ) -> None:
         self._engine = engine
         self._journal = journal
+        self._rebuilding_to = rebuilding_to
+        self._maximum_commands = maximum_commands or MAXIMUM_COMMANDS
+        self._maximum_bytes = maximum_bytes or MAXIMUM_BYTES
         self._at: Cursor | None = None
 
     @property
@@ -111,13 +130,12 @@ class Projector:
 
         To be called first, and again after any failure: what the failed transaction did is known only then.
         """
-        birth = self._journal.birth()
         with self._engine.begin() as connection:
             at = cursor(connection)
             if at is None:
-                first = Cursor(birth.venue_id, 0, 0, birth.chain())
                 # Another follower may be making it at this moment: the one that is there counts.
-                connection.execute(_make(connection.dialect.name), {"one": 1, **_columns(first)})
+                first = cursor_columns(birth_of(self._journal))
+                connection.execute(_make(connection.dialect.name), {"one": 1, **first})
                 at = cursor(connection)
         assert at is not None, "made, or there already"
         check_cursor(at, self._journal)
@@ -137,7 +155,7 @@ class Projector:
             records.append(record)
             commands += record.last_sequence - record.first_sequence + 1
             size += len(record.commands) + len(record.events)
-            if commands >= MAXIMUM_COMMANDS or size >= MAXIMUM_BYTES:
+            if commands >= self._maximum_commands or size >= self._maximum_bytes:
                 yield self._project(records)
                 records, commands, size = [], 0, 0
         if records:
@@ -154,7 +172,9 @@ class Projector:
         with self._engine.begin() as connection:
             # The cursor first: on PostgreSQL its row is the lock that a second follower waits at, and then fails.
             moved = connection.execute(
-                update(projection).where(projection.c.sequence == before.sequence).values(**_columns(after))
+                update(projection)
+                .where(projection.c.sequence == before.sequence)
+                .values(**cursor_columns(after), rebuilding_to=self._rebuilding_to)
             )
             if moved.rowcount != 1:
                 raise CursorMoved("another follower writes to this database: each venue needs one of its own")
@@ -198,5 +218,11 @@ def _make(dialect: str) -> Executable:
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(projection).on_conflict_do_nothing()
 
 
-def _columns(at: Cursor) -> dict[str, object]:
+def birth_of(journal: SqliteJournalReader) -> Cursor:
+    """Where a database stands that has heard nothing of this journal yet."""
+    birth = journal.birth()
+    return Cursor(birth.venue_id, 0, 0, birth.chain())
+
+
+def cursor_columns(at: Cursor) -> dict[str, object]:
     return {"venue_id": at.venue_id, "sequence": at.sequence, "time_ns": at.time_ns, "chain": at.chain}

@@ -68,7 +68,7 @@ def test_verify_does_not_vouch_for_a_database_of_a_newer_release(tmp_path: Path)
     assert "9999_from_the_future" in one_line(exchange("verify", "--data", tmp_path))
 
 
-@pytest.mark.parametrize("command", ["replay", "verify"])
+@pytest.mark.parametrize("command", ["replay", "rebuild", "verify"])
 def test_a_folder_without_a_journal_is_named(tmp_path: Path, command: str) -> None:
     assert "no journal" in one_line(exchange(command, "--data", tmp_path))
 
@@ -114,7 +114,7 @@ def test_usage_errors_exit_with_2(arguments: tuple[str, ...]) -> None:
     assert exchange(*arguments).returncode == 2
 
 
-@pytest.mark.parametrize("command", ["", "serve", "demo", "init", "replay", "verify"])
+@pytest.mark.parametrize("command", ["", "serve", "demo", "init", "replay", "rebuild", "verify"])
 def test_help_is_everywhere(command: str) -> None:
     result = exchange(*command.split(), "--help")
     assert result.returncode == 0
