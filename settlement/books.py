@@ -81,6 +81,8 @@ class Books:
         """Receipts whose goods a delivery order is to fetch, and its number: they leave by that and in no other way."""
         self.lost: Callable[[Stock, Sequence[tuple[LiveReceipt, int]]], None] = _bear
         """Asked by who has recorded what receipts of a lot have lost; the office of storage claims its part."""
+        self.made_good: Callable[[Stock, int], None] = _count_for_nothing
+        """Told of grams that a lot has lost and somebody pays for already: nobody claims them again."""
         self.events: Final[list[Any]] = []
         self.balances: Final[dict[tuple[int, str], None]] = {}
         """(participant, asset) that the command has touched; each is told once, when it closes."""
@@ -177,3 +179,7 @@ class Books:
 
 def _bear(_stock: Stock, _lost: Sequence[tuple[LiveReceipt, int]]) -> None:
     """Where nobody claims, who has lost goods has lost them."""
+
+
+def _count_for_nothing(_stock: Stock, _weight_g: int) -> None:
+    """Where nobody claims, nothing could be claimed twice."""

@@ -66,6 +66,7 @@ class Storekeeper:
         self._claimed: dict[int, int] = {}
         """Grams of each lot that were claimed, while goods of it lie there."""
         books.lost = self._claim
+        books.made_good = self._count_as_claimed
 
     def handlers(self) -> Handlers:
         return {PayStorage: self._pay_storage, SettleWastage: self._settle_wastage}
@@ -177,6 +178,10 @@ class Storekeeper:
         )
         self._claims[claim.claim_id] = claim
         self._books.events.append(claim)
+
+    def _count_as_claimed(self, stock: Stock, weight_g: int) -> None:
+        """Grams were lost that somebody else makes good: a buy-in does."""
+        self._claimed[stock.lot_id] = self._claimed.get(stock.lot_id, 0) + weight_g
 
     def _settle_wastage(self, command: SettleWastage) -> None:
         """Refused: `unknown_participant`, `wrong_role`, `unknown_claim`, `insufficient_funds`."""

@@ -75,7 +75,7 @@ class Gatekeeping(RuleBasedStateMachine):
     @rule(who=st.sampled_from([CHEN, LI]), pick=st.integers(0, 5), weight_g=st.none() | weights)
     def request(self, who: int, pick: int, weight_g: int | None) -> None:
         held = self.gate.held(who)
-        if held and self.gate.engine.delivery._last_delivery_id < 6:
+        if held and self.gate.engine.delivery.last_delivery_id < 6:
             receipt_id = held[pick % len(held)][0]
             from_code = self.gate.engine.sequence % 2
             self._hear(self.gate.ask(receipt_id, who, weight_g=weight_g, **(drawn(CODE) if from_code else {})))

@@ -14,7 +14,7 @@ from settlement.messages import (
 )
 from settlement.messages.delivery import DeliveryTerms, LoadChanged
 from settlement.messages.receipts import StockChanged
-from settlement.messages.storage import PayStorage, StorageTariff
+from settlement.messages.storage import PayStorage, StorageTariff, WastageClaimed
 from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, OPERATOR, WANG, WAREHOUSE, told
 from tests.exchange.gate import CODE, OTHER_CODE, Gate, wall
 
@@ -332,3 +332,28 @@ def test_the_old_way_out_does_not_pass_a_delivery_order_by() -> None:
     gate.order_delivery(CHEN, mine)
     gate.load_out(mine)
     assert gate.goods(CHEN) == (0, 0), "and goes on for what has none"
+
+
+# What a warehouse owes beyond its standard
+
+
+def test_wastage_beyond_the_standard_of_the_lot_is_claimed() -> None:
+    """One per cent of ten tonnes may be lost; 90 kg were recorded before the last truck leaves 30."""
+    tariff = StorageTariff(warehouse="SX1", fen_per_tonne_day=0, wastage_permille=10, insured_fen_per_kg=200)
+    gate, delivery_id = gate_with(storage=(tariff,))
+    gate.do(RecordShrinkage(operator_id=WAREHOUSE, lot_id=1, weight_g=90_000, reason="dry air"))
+    gate.weigh_out(delivery_id, 4_000_000 - 36_000 - 30_000, last=True, reason="dried up")
+    gate.hand_over(delivery_id)
+    claim = gate.only(WastageClaimed)
+    assert (claim.beyond_g, claim.amount_fen) == (20_000, 4_000)
+    assert [(share.participant_id, share.weight_g) for share in claim.shares] == [(LI, 20_000)]
+
+
+def test_what_a_buy_in_makes_good_is_not_claimed_again() -> None:
+    tariff = StorageTariff(warehouse="SX1", fen_per_tonne_day=0, wastage_permille=0, insured_fen_per_kg=200)
+    gate, delivery_id = gate_with(storage=(tariff,))
+    gate.report_failure(delivery_id)
+    gate.start_buy_in(delivery_id)
+    assert gate.all(WastageClaimed) == []
+    gate.do(RecordShrinkage(operator_id=WAREHOUSE, lot_id=1, weight_g=90_000, reason="dry air"))
+    assert gate.only(WastageClaimed).beyond_g == 90_000
