@@ -10,10 +10,11 @@ from litestar.params import FromPath, QueryParameter
 from matching.messages import Side
 from web.bodies import MinSequence
 from web.context import SignedIn, gateway_of, services
-from web.documents import contracts, deliveries, receipts, trades
+from web.documents import contracts, deliveries, receipts, statements, trades
 from web.documents.subject import Draft
-from web.errors import Fault, InvalidRequest, NotFound, problems
+from web.errors import Fault, Forbidden, InvalidRequest, NotFound, problems
 from web.growers import sees_all
+from web.statements import Whose
 
 PDF = {
     200: ResponseSpec(bytes, generate_examples=False, description="The document.", media_type="application/pdf"),
@@ -104,6 +105,27 @@ async def delivery_document(
     return await answer(request, deliveries.draft(gateway, found))
 
 
+@get(
+    "/statements/{date:str}/document.pdf",
+    tags=["documents"],
+    summary="A day's statement on paper",
+    responses={**PDF, **problems(401, 403, 404, 409)},
+)
+async def statement_document(
+    request: SignedIn, date: FromPath[str], whose: Whose = None, min_sequence: MinSequence = None
+) -> Response[bytes]:
+    """One's own, or for operators anybody's. 404 `unknown_statement`: no such participant, or no day that has begun;
+    409 `too_many_entries`: more than 2,000.
+    """
+    gateway, caller = gateway_of(request), request.user
+    if whose not in (None, caller.participant_id) and not caller.is_in("operator"):
+        raise Forbidden("another's statement is for operators")
+    found = await statements.find(gateway, caller.participant_id if whose is None else whose, date, min_sequence)
+    if found is None:
+        raise NotFound("unknown_statement")
+    return await answer(request, statements.draft(gateway, found))
+
+
 async def answer(request: SignedIn, draft: Draft) -> Response[bytes]:
     """The document, made now, for the host that was asked."""
     host = request.headers.get("host", "")
@@ -121,4 +143,4 @@ async def answer(request: SignedIn, draft: Draft) -> Response[bytes]:
     )
 
 
-PRIVATE = [receipt_document, fill_document, contract_document, delivery_document]
+PRIVATE = [receipt_document, fill_document, contract_document, delivery_document, statement_document]

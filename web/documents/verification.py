@@ -21,12 +21,12 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from web.context import Anyone, gateway_of, services
-from web.documents import contracts, deliveries, invoices, receipts, trades
+from web.documents import contracts, deliveries, invoices, receipts, statements, trades
 from web.documents.paper import Words
 from web.documents.seals import Seal, Seals, grouped
 from web.documents.subject import Subject
 from web.documents.wording import moment
-from web.errors import NotFound
+from web.errors import NotFound, Refused
 from web.ports import Gateway, HistoryUnavailable, VenueHalted, ViewBehind
 from web.throttle import Throttle
 
@@ -35,6 +35,7 @@ SUBJECTS: Final[Mapping[str, Callable[[Gateway, str], Awaitable[Subject | None]]
     trades.KIND: trades.subject,
     contracts.KIND: contracts.subject,
     deliveries.KIND: deliveries.subject,
+    statements.KIND: statements.subject,
     invoices.KIND: invoices.subject,
 }
 """How what a seal names is found as it stands now."""
@@ -109,7 +110,7 @@ async def examine(
         return Verdict("not_genuine")
     try:
         subject = await SUBJECTS[seal.kind](gateway, seal.name)
-    except (ViewBehind, HistoryUnavailable, VenueHalted):
+    except (ViewBehind, HistoryUnavailable, VenueHalted, Refused):
         return Verdict("unavailable", seal)
     if subject is None:
         return Verdict("unavailable", seal)
