@@ -39,7 +39,7 @@ _ABOUT: Final = {
     "closing": ("closing", "closing balance", "期末余额", "本日余额"),
     "currency": ("currency", "币种"),
 }
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "bank_reference": ("bank_reference", "reference", "流水号", "交易流水号", "银行流水号"),
     "amount": ("amount", "金额", "发生额", "交易金额"),
     "paid_in": ("paid_in", "credit", "收入", "贷方", "贷方发生额", "收入金额"),
@@ -116,7 +116,7 @@ class _Reader:
             if found._columns:
                 found._records.append((number, cells))
                 continue
-            columns = [_name_of(_COLUMNS, cell) or cell for cell in cells]
+            columns = [_name_of(COLUMNS, cell) or cell for cell in cells]
             if "bank_reference" in columns and not {"amount", "paid_in", "paid_out"}.isdisjoint(columns):
                 found._columns = columns
                 found._check_header(number)
@@ -159,7 +159,7 @@ class _Reader:
         )
 
     def _check_header(self, number: int) -> None:
-        named = [column for column in self._columns if column in _COLUMNS and column != "memo"]
+        named = [column for column in self._columns if column in COLUMNS and column != "memo"]
         for column in dict.fromkeys(named):
             if named.count(column) > 1:
                 self._fault(number, f"two columns are the {column}")
@@ -179,7 +179,7 @@ class _Reader:
         for column, cell in zip(self._columns, cells, strict=False):
             if column == "memo":
                 memo.append(cell)
-            elif column in _COLUMNS:
+            elif column in COLUMNS:
                 known[column] = cell
             elif cell:
                 memo.append(f"{column}={cell}")
