@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from matching.messages import MAX_TIME_NS
 from settlement import queries
@@ -13,7 +14,6 @@ from settlement.messages import RequestRefused
 from settlement.messages.climate import (
     MAXIMUM_READINGS,
     Chamber,
-    ClimateRule,
     ColdChainBroken,
     HumidityPermille,
     LoggerId,
@@ -41,12 +41,24 @@ Named = Annotated[str | None, QueryParameter(max_length=64, description="CSV onl
 Time = Annotated[int | None, QueryParameter(ge=-MAX_TIME_NS, le=MAX_TIME_NS, description="Nanoseconds since 1970 UTC.")]
 
 
-class ClimateView(Answer, frozen=True, kw_only=True):
-    """The range in force, what is tolerated and what an hour outside costs; null: readings are kept and judged by
-    nobody.
+class Range(Answer, frozen=True, kw_only=True):
+    """From `low_dc` to `high_dc`, tenths of a degree, is right; outside for longer than `tolerated_seconds` is a broken
+    cold chain. A reading holds for `gap_seconds` at most. An hour costs so many minutes of green life beside itself, by
+    started degrees above the range, or below it; the last figure holds for all beyond.
     """
 
-    rule: ClimateRule | None
+    low_dc: int
+    high_dc: int
+    tolerated_seconds: int
+    gap_seconds: int
+    above_minutes: list[int]
+    below_minutes: list[int]
+
+
+class ClimateView(Answer, frozen=True, kw_only=True):
+    """The rule in force; null: readings are kept and judged by nobody."""
+
+    rule: Range | None
     sequence: int
 
 
@@ -148,7 +160,8 @@ async def read_climate(request: Anyone) -> ClimateView:
     """Public."""
     gateway = gateway_of(request)
     sequence = await live(gateway)
-    return ClimateView(rule=gateway.venue().climate, sequence=sequence)
+    rule = gateway.venue().climate
+    return ClimateView(rule=None if rule is None else convert(Range, asdict(rule)), sequence=sequence)
 
 
 @post(

@@ -194,7 +194,7 @@ async def read_reserves(request: Anyone) -> ReservesView:
 
 
 @get("/reserves.csv", tags=["reserves"], summary="The statement", responses={**_CSV, **problems(404)})
-async def read_statement(request: Anyone, sequence: Number = None) -> Response[bytes]:
+async def read_reserves_file(request: Anyone, sequence: Number = None) -> Response[bytes]:
     """Public. Rows of the kinds `statement`, `warehouse`, `lot` and `receipt`."""
     found = await _find(request, sequence)
     return Response(
@@ -205,7 +205,7 @@ async def read_statement(request: Anyone, sequence: Number = None) -> Response[b
 
 
 @get("/reserves.sig", tags=["reserves"], summary="Its signature", responses={**_SIGNATURE, **problems(404)})
-async def read_signature(request: Anyone, sequence: Number = None) -> Response[bytes]:
+async def read_reserves_signature(request: Anyone, sequence: Number = None) -> Response[bytes]:
     """Public."""
     found = await _find(request, sequence)
     return Response(
@@ -216,7 +216,7 @@ async def read_signature(request: Anyone, sequence: Number = None) -> Response[b
 
 
 @get("/reserves.pem", tags=["reserves"], summary="The key that verifies it", responses={**_PEM, **problems()})
-async def read_key(request: Anyone) -> Response[bytes]:
+async def read_reserves_key(request: Anyone) -> Response[bytes]:
     """Public. Keep it: who knows it from before is not told another."""
     return Response(statements_of(request.app.state).public_pem, media_type="application/x-pem-file")
 
@@ -227,7 +227,7 @@ async def read_key(request: Anyone) -> Response[bytes]:
     summary="A receipt among the reserves",
     responses=problems(401, 404),
 )
-async def read_own(request: SignedIn, receipt_id: FromPath[int]) -> OwnReceipt:
+async def read_reserves_of_receipt(request: SignedIn, receipt_id: FromPath[int]) -> OwnReceipt:
     """For its holder alone: whoever has the key knows which commitment is his."""
     gateway = gateway_of(request)
     await live(gateway)
@@ -308,5 +308,5 @@ def _address(suffix: str, sequence: int) -> str:
     return f"/api/v1/reserves.{suffix}?sequence={sequence}"
 
 
-PUBLIC = [read_reserves, read_statement, read_signature, read_key]
-PRIVATE = [read_own]
+PUBLIC = [read_reserves, read_reserves_file, read_reserves_signature, read_reserves_key]
+PRIVATE = [read_reserves_of_receipt]

@@ -63,9 +63,7 @@ class StorageView(Answer, frozen=True, kw_only=True):
 class NewPayment(Body, frozen=True):
     """Own receipts whose storage is to be paid up to today: all of them or none."""
 
-    receipt_ids: Annotated[
-        tuple[PositiveInteger, ...], Meta(min_length=1, max_length=MAXIMUM_RECEIPTS, examples=[[12, 15]])
-    ]
+    receipt_ids: Annotated[list[PositiveInteger], Meta(min_length=1, max_length=MAXIMUM_RECEIPTS, examples=[[12, 15]])]
 
 
 class PaidReceipt(Answer, frozen=True, kw_only=True):
@@ -167,13 +165,13 @@ async def read_storage(request: SignedIn, receipt_id: FromPath[int], min_sequenc
 async def pay_storage(request: SignedIn, data: JSONBody[NewPayment]) -> Paid:
     """Up to today. Asked again on the same day it costs nothing."""
     outcome = await gateway_of(request).submit(
-        PayStorage(participant_id=request.user.participant_id, receipt_ids=data.receipt_ids)
+        PayStorage(participant_id=request.user.participant_id, receipt_ids=tuple(data.receipt_ids))
     )
     return paid_of(outcome)
 
 
 @get("/storage/payments", tags=["storage"], summary="Storage payments", responses=problems(401, 403))
-async def list_payments(
+async def list_storage_payments(
     request: SignedIn,
     all_participants: Everyones = False,
     warehouse: WarehouseFilter = None,
@@ -199,7 +197,7 @@ async def list_payments(
     guards=[in_role("operator", "warehouse")],
     responses=problems(401, 403),
 )
-async def read_income(
+async def read_storage_income(
     request: SignedIn,
     from_date: FirstDay,
     to_date: LastDay,
@@ -237,7 +235,7 @@ async def read_income(
 
 
 @get("/wastage-claims", tags=["storage"], summary="Claims for wastage", responses=problems(401, 403))
-async def list_claims(
+async def list_wastage_claims(
     request: SignedIn,
     all_participants: Everyones = False,
     limit: Limit = 100,
@@ -263,7 +261,9 @@ async def list_claims(
     guards=[in_role("operator")],
     responses=problems(401, 403, 404, 409, 413, 415),
 )
-async def settle_claim(request: SignedIn, claim_id: FromPath[int], data: JSONBody[Settlement]) -> SettlementView:
+async def settle_wastage_claim(
+    request: SignedIn, claim_id: FromPath[int], data: JSONBody[Settlement]
+) -> SettlementView:
     """Pay it to those whose goods were lost, or dismiss it with the reason."""
     if not is_id(claim_id):
         raise NotFound("unknown_claim")
@@ -333,8 +333,8 @@ PUBLIC = [read_tariffs]
 PRIVATE = [
     read_storage,
     pay_storage,
-    list_payments,
-    read_income,
-    list_claims,
-    settle_claim,
+    list_storage_payments,
+    read_storage_income,
+    list_wastage_claims,
+    settle_wastage_claim,
 ]
