@@ -1,5 +1,7 @@
 """What becomes of receipts: pledges, holds, merges, transfers, regrading, stock-takes; how a lot arrived."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -48,7 +50,7 @@ CHECKS: dict[str, Checks] = {
         "weight_g": "booked_g > 0 AND weight_g >= 0 AND shrinkage_g >= 0",
     },
 }
-LOT_COLUMNS: dict[str, type[sa.types.TypeEngine[object]]] = {
+LOT_COLUMNS: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "marks": sa.Text,
     "arrived_ns": sa.BigInteger,
     "plate": sa.Text,
