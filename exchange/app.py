@@ -3,7 +3,8 @@
 premises (journal, engine) ─► sequencer ─► publication ─► feed ─► WebSocket port for programs
                                  ▲    └──► follower (a process)      └─► /feed on the web port
                                  ├── gateway ◄── web (HTTP, order entry)
-                                 └── bell (phases of trading days, where there are any; ends of auctions by collars)
+                                 ├── bell (phases of trading days, where there are any; ends of auctions by collars)
+                                 └── almanac (trading days, which the terms of contracts count in)
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from typing import Final
 import uvicorn
 import uvloop
 
+from exchange.almanac import Almanac
 from exchange.bell import Bell
 from exchange.calendar import Timetable, TradingCalendar
 from exchange.config import Settings, SetupError
@@ -184,6 +186,7 @@ async def _venue(
         pump.start()
         await follower.start()
         bell.start(sequencer, opened.engine)
+        _almanac(settings, demo).start(sequencer, opened.engine)
         await feed_server.start(feed_socket)
         while not web_server.started:
             await asyncio.sleep(0.005)
@@ -208,6 +211,12 @@ def _bell(settings: Settings, *, sessions: bool) -> Bell:
     timetable = Timetable(TradingCalendar(settings.holidays), settings.hours()) if sessions else None
     chance = random.Random(settings.seed) if settings.clock == "manual" else random.SystemRandom()
     return Bell(timetable, settings.volatility_auction(), chance)
+
+
+def _almanac(settings: Settings, demo: bool) -> Almanac:
+    """A venue that trades round the clock, as the demonstration does, trades every day."""
+    sessions = settings.calendar == "sessions" and not demo
+    return Almanac(TradingCalendar(settings.holidays) if sessions else None)
 
 
 def _document_key(settings: Settings) -> bytes:
