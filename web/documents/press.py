@@ -32,6 +32,12 @@ class Press:
         self._turn = asyncio.Lock()
         self._waiting = 0
 
+    @property
+    def pid(self) -> int | None:
+        """The process that prints at the moment."""
+        process = self._process
+        return None if process is None or process.returncode is not None else process.pid
+
     async def print(self, paper: Paper) -> bytes:
         """The PDF. Raises `Unavailable` `busy`, and `Problem` `fonts_missing` where they have not been built."""
         if self._waiting >= MAXIMUM_WAITING:

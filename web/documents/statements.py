@@ -120,8 +120,8 @@ def draft(gateway: Gateway, found: Found) -> Draft:
 
 _NOTES: Final = (
     Words(
-        "金额以交易中心账簿为准；对本单有异议的，请于次一交易日前提出。",
-        "The venue's ledger decides; objections are made before the end of the next trading day.",
+        "金额以交易中心账簿为准；对本单有异议的，请及时向交易中心提出。",
+        "The venue's ledger decides; whoever finds something wrong should say so soon.",
     ),
 )
 
@@ -149,9 +149,9 @@ def _part(part: AssetStatement) -> Table:
         title,
         (
             Column(Words("时间", "time"), 3),
-            Column(Words("流水号", "transfer"), 3),
-            Column(Words("事由", "cause"), 7),
-            Column(Words("对方", "account"), 7),
+            Column(Words("流水号", "transfer"), 2),
+            Column(Words("事由", "cause"), 6),
+            Column(Words("对方", "account"), 8),
             Column(Words("发生额", "amount"), 5, "right"),
             Column(Words("余额", "balance"), 5, "right"),
         ),
