@@ -17,6 +17,7 @@ import marketdata.tables
 import settlement.tables
 from exchange.engine import Engine
 from exchange.protocol import Entry
+from exchange.reckoning_of_stores import Stores
 from marketdata.candles import start_of
 from marketdata.messages import INTERVALS
 from matching.messages import TradeExecuted
@@ -46,8 +47,11 @@ class Reckoning:
     def __init__(self, connection: Connection, report: Callable[[str], Any]) -> None:
         self._connection = connection
         self._told: dict[str, int] = {}
+        self._wrong_in_the_engine = False
         self._report = report
         self.differences = 0
+        self.rows = 0
+        """Rows that the database must hold, once `close` has counted them."""
         # What each account holds of each asset, empty ones left out: the double entry that balances must agree with.
         self._accounts: dict[tuple[str, str], int] = {}
 
@@ -74,6 +78,7 @@ class Reckoning:
         self._withdrawals = self._rows(tables.withdrawals)
         self._vouchers = self._rows(tables.vouchers)
         self._pendings = self._rows(tables.pending_transfers)
+        self._stores = Stores(self._rows)
         self._trades = self._rows(marketdata.tables.trades)
         self._candles = self._rows(marketdata.tables.candles)
         self._latest_candle: dict[tuple[str, str], Row] = {}
@@ -90,6 +95,7 @@ class Reckoning:
     def _differ(self, about: str, detail: str) -> None:
         self.differences += 1
         told = self._told[about] = self._told.get(about, 0) + 1
+        self._wrong_in_the_engine |= about.startswith("engine's ")
         if told <= MAXIMUM_TOLD:
             self._report(f"{about}: {detail}")
 
@@ -159,7 +165,7 @@ class Reckoning:
             case TradeExecuted():
                 self._trade(event, stamp)
             case _:
-                pass  # refusals and the steps of matching leave no row
+                self._stores.take(event, stamp)  # refusals and the steps of matching leave no row
 
     def _post(self, transfer: messages.Transfer) -> None:
         for account, amount in ((transfer.debit, -transfer.amount), (transfer.credit, transfer.amount)):
@@ -258,10 +264,17 @@ class Reckoning:
             self._candles,
         ):
             rows.close()
+            self.rows += rows.count
+        self._stores.close()
         for trade_id in sorted(self._busted ^ self._said_busted):
             said = "is not" if trade_id in self._busted else "is"
             self._differ("trades", f"{trade_id} {said} marked as busted")
         self._compare_instruments(engine)
+        if not self._wrong_in_the_engine:
+            self._report(
+                f"engine: {len(self._orders.live):,} live orders, {len(self._receipts.live):,} receipts, "
+                f"{len(self._lots.live):,} lots and {len(self._balances.live):,} balances are what the events say"
+            )
         for about, told in self._told.items():
             if told > MAXIMUM_TOLD:
                 self._report(f"{about}: {told - MAXIMUM_TOLD} more")
@@ -346,14 +359,14 @@ class _Rows:
         self._connection = connection
         self._differ = differ
         self._key = [column.name for column in table.primary_key]
-        self._count = 0
+        self.count = 0
         self.live: dict[tuple[Any, ...], Row] = {}
         self._ended: dict[tuple[Any, ...], Row] = {}
 
     def put(self, row: Row, ended: bool = False) -> None:
         key = tuple(row[name] for name in self._key)
         if key not in self.live and key not in self._ended:
-            self._count += 1
+            self.count += 1
         if not ended:
             self.live[key] = row
             return
@@ -368,8 +381,8 @@ class _Rows:
         for part in _parts(self.live):
             self._compare(part)
         stored = self._connection.execute(select(func.count()).select_from(self._table)).scalar_one()
-        if stored != self._count:
-            self._differ(self._table.name, f"{stored} rows, the journal makes {self._count}")
+        if stored != self.count:
+            self._differ(self._table.name, f"{stored} rows, the journal makes {self.count}")
 
     def _compare(self, wanted: dict[tuple[Any, ...], Row]) -> None:
         if not wanted:
