@@ -265,7 +265,7 @@ class Reckoning:
         ):
             rows.close()
             self.rows += rows.count
-        self._stores.close()
+        self.rows += self._stores.close()
         for trade_id in sorted(self._busted ^ self._said_busted):
             said = "is not" if trade_id in self._busted else "is"
             self._differ("trades", f"{trade_id} {said} marked as busted")

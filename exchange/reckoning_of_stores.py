@@ -15,6 +15,9 @@ Row = dict[str, Any]
 class Rows(Protocol):
     """The rows of one table, held against those that are put in (`exchange.reckoning`)."""
 
+    count: int
+    """How many there must be."""
+
     def put(self, row: Row, ended: bool = False) -> None: ...
 
     def close(self) -> None: ...
@@ -74,8 +77,9 @@ class Stores:
             case climate.LifeShortened():
                 self._losses.put(asdict(event))
 
-    def close(self) -> None:
-        for rows in (
+    def close(self) -> int:
+        """Compare what is left; how many rows there must be in all."""
+        kept = (
             self._payments,
             self._claims,
             self._shares,
@@ -87,5 +91,7 @@ class Stores:
             self._receipts,
             self._ends,
             self._losses,
-        ):
+        )
+        for rows in kept:
             rows.close()
+        return sum(rows.count for rows in kept)
