@@ -37,6 +37,7 @@ KILOGRAM_G: Final = 1_000
 RISK_FUND: Final = "risk_fund"
 EARNEST: Final = "earnest"
 ESCROW: Final = "escrow"
+CONTRACT_ENDED: Final = "contract_ended"
 
 _encode = msgpack.Encoder().encode
 
@@ -281,7 +282,7 @@ class BuyIns:
                 return None
             default = self._delivery.contracts.default_of(order.contract_id)
             if default is None:  # What becomes of it has been decided with the contract.
-                books.refuse(command, "contract_ended", "delivery_id")
+                books.refuse(command, CONTRACT_ENDED, "delivery_id")
                 return None
             defaulter_id, base_price = default.defaulter_id, default.price
         elif command.base_price is None:
@@ -303,6 +304,9 @@ class BuyIns:
         books = self._books
         running = self._running[delivery_id]
         buy_in = running.buy_in
+        if buy_in.contract_id is not None and self._delivery.contracts.default_of(buy_in.contract_id) is None:
+            self._end(replace(buy_in, attempts_left=0, next_attempt_ns=None, reason=CONTRACT_ENDED))
+            return
         purchase = attempt(books, buy_in, self._cover(running))
         self._draw(running, purchase.paid)
         attempts = buy_in.attempts + 1
@@ -356,20 +360,23 @@ class BuyIns:
                 returned_fen=settlement.returned_fen,
                 uncovered_fen=settlement.due_fen - paid_fen,
                 attempts_left=0,
-                ended_ns=books.time_ns,
             ),
             settlement.paid,
         )
-        books.events.append(BuyInChanged(buy_in=buy_in))
-        del self._running[delivery_id]
-        self._delivery.end_making_good(delivery_id)
+        self._end(buy_in)
         if buy_in.contract_id is not None:
             self._delivery.contracts.on_made_good(
                 buy_in.contract_id, delivery_id, buy_in.weight_g, buy_in.bought_g, settled_g
             )
 
+    def _end(self, buy_in: BuyIn) -> None:
+        self._books.events.append(BuyInChanged(buy_in=replace(buy_in, ended_ns=self._books.time_ns)))
+        del self._running[buy_in.delivery_id]
+        self._digest.changed[buy_in.delivery_id] = None
+        self._delivery.end_making_good(buy_in.delivery_id)
+
     def _cover(self, running: "Running") -> Cover:
-        """What there is to pay with now. A contract that has ended meanwhile holds nothing any more."""
+        """What there is to pay with now."""
         buy_in = running.buy_in
         escrow_fen = earnest_fen = 0
         if buy_in.contract_id is not None:

@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.Column("uncovered_fen", sa.BigInteger(), nullable=False),
         sa.Column("started_ns", sa.BigInteger(), nullable=False),
         sa.Column("ended_ns", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_buy_ins")),
         sa.ForeignKeyConstraint(
             ["delivery_id"], ["deliveries.delivery_id"], name=op.f("fk_buy_ins_delivery_id_deliveries")

@@ -167,7 +167,8 @@ class BuyIn(Message, frozen=True, kw_only=True):
     `cash_price` what is paid for what could not be bought. What that came to was paid `from_escrow_fen` (the buyer's
     own money that a contract held), `from_earnest_fen` and `from_cash_fen` by the defaulter, and `from_risk_fund_fen`;
     `returned_fen` of the buyer's own was not needed, and is his again. `uncovered_fen` of the money due nobody had: the
-    defaulter owes it outside the venue.
+    defaulter owes it outside the venue. `reason` is why it stopped before all was made good, `contract_ended`: what
+    becomes of the rest was decided with the contract.
     """
 
     delivery_id: int
@@ -195,6 +196,7 @@ class BuyIn(Message, frozen=True, kw_only=True):
     uncovered_fen: int = 0
     started_ns: int
     ended_ns: int | None = None
+    reason: str | None = None
 
 
 # Commands

@@ -118,6 +118,7 @@ buy_ins = Table(
     integer("uncovered_fen"),
     integer("started_ns"),
     Column("ended_ns", BigInteger),
+    Column("reason", Text),
     Index(None, "participant_id", "delivery_id"),
     Index(None, "defaulter_id", "delivery_id"),
     rule("parties", "participant_id <> defaulter_id"),
