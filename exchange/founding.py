@@ -14,6 +14,7 @@ from exchange.config import Settings, SetupError
 from exchange.database import connect
 from exchange.premises import Premises, premises
 from settlement.messages import ParticipantRegistered, RegisterParticipant
+from web import reserves
 from web.passwords import Passwords
 from web.sessions import has_credentials, set_credentials
 from web.settings import WebSettings
@@ -32,6 +33,10 @@ def found(settings: Settings, name: str, password: str | None) -> int:
         raise SetupError(
             f"the venue in {settings.data} has an operator, who makes others by POST /api/v1/operator/participants"
         )
+    try:
+        reserves.key_in(settings.folder)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"the key that signs reserves cannot be made: {error}") from None
     print(f"operator {name} made in {settings.data}" + (f", password {drawn}" if drawn else ""))
     return 0
 

@@ -99,7 +99,9 @@ def test_only_the_first_operator_is_made(tmp_path: Path) -> None:
     first = exchange("init", "--data", tmp_path, "--name", "head")
     assert first.returncode == 0
     password = first.stdout.strip().rsplit(" ", 1)[1]
+    key = (tmp_path / "reserves.pem").read_bytes()
     assert "operator" in one_line(exchange("init", "--data", tmp_path, "--password", PASSWORD))
+    assert (tmp_path / "reserves.pem").read_bytes() == key
     with serving(tmp_path) as venue:
         assert venue.person("head", password).get("/me")["roles"] == ["operator"]
 
