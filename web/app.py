@@ -11,7 +11,9 @@ from marketdata.feed import Feed
 from web import (
     accounts,
     climate,
+    contracts,
     corrections,
+    delivery,
     docs,
     feed_socket,
     growers,
@@ -99,7 +101,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
 
     public = Router(
         API,
-        route_handlers=[*accounts.PUBLIC, *market.PUBLIC, *storage.PUBLIC, *climate.PUBLIC, *reserves.PUBLIC],
+        route_handlers=[*accounts.PUBLIC, *market.PUBLIC, *storage.PUBLIC, *climate.PUBLIC, *contracts.PUBLIC, *reserves.PUBLIC],
     )
     private = Router(
         API,
@@ -109,6 +111,8 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
             *offers.PRIVATE,
             *growers.PRIVATE,
             *receipts.PRIVATE,
+            *contracts.PRIVATE,
+            *delivery.PRIVATE,
             *documents.PRIVATE,
             *invoices.PRIVATE,
             *warehouse.PRIVATE,
