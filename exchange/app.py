@@ -159,6 +159,7 @@ async def _venue(
     sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
     web_settings = WebSettings(
         origins=settings.origins,
+        public_address=settings.public_address,
         maximum_lag=settings.maximum_lag,
         demo=demo,
         document_key=_document_key(settings),

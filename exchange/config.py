@@ -43,13 +43,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_url: str | None = None
     origins: tuple[str, ...] = ()
     """Origins beside the venue's own whose pages may open the feed."""
+    public_address: Annotated[str, Meta(pattern=r"^https?://[^/?#\s]{1,255}/?$")] | None = None
+    """Where the world reaches the venue, for the codes on documents; none: the host that was asked for the document."""
     profile: Literal["open", "cn-spot"] = "open"
     fee_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     """Fee of each side in millionths of the traded value; 0.05 % is a platform's rule in force 2020-09-01 (DOMAIN)."""
     fee_minimum_fen: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     fee_taker_rate_ppm: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     """Of who takes; none: the same as of who rested."""
-    contracts: bool = False
+    contracts: bool = True
     """Whether listings, one-way auctions and agreed trades lead to contracts on the terms below; else they settle at
     once, as orders do.
     """

@@ -6,9 +6,10 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from settlement.messages.receipts import HoldReceipt, PledgeReceipt
 from settlement.messages.storage import StorageTariff
 from settlement.venue import DEFAULT_VENUE
-from tests.web.office import CHEAP, GROWER, Office, buy, new_lot, post, problem, sell
+from tests.web.office import CHEAP, GROWER, TRADER, WAREHOUSE, Office, buy, new_lot, post, problem, sell
 from tests.web.pdf import Pdf
 from web.documents.wording import day
 
@@ -46,7 +47,7 @@ async def test_a_receipt_states_all_that_the_standard_asks_for(office: Office) -
     """GB/T 30332-2024 and Civil Code art. 909."""
     office.gateway.take(replace(DEFAULT_VENUE, storage=(TARIFF,)))
     grower, warehouse = await office.as_("grower"), await office.as_("warehouse")
-    lot = await post(grower, "lots", new_lot(500, cartons=37, certificate_number="HG-2026-001"), 201)
+    lot = await post(grower, "lots", new_lot(500, cartons=37, certificate_number="HG-2026-001", marks="红星蕉"), 201)
     path = f"lots/{lot['lot_id']}"
     await post(warehouse, f"{path}/weighing", {"gross_g": 510_700, "tare_g": 10_000, "scale_id": "A"})
     await post(warehouse, f"{path}/inspection", {"grade": "1", "colour_stage": 2, "defect_permille": 35})
@@ -56,18 +57,50 @@ async def test_a_receipt_states_all_that_the_standard_asks_for(office: Office) -
     for words in (
         *("仓单", "Warehouse receipt", NUMBER, "有效 issued"),
         *("存货人 depositor", "持有人 holder", f"grower 先生（{GROWER}）"),
-        *("巴西蕉（一等）", "500.700", "浅绿", "缺陷 3.5 %", "37 箱", "批次 1", "BXJ-1-SX1-26W47", "HG-2026-001"),
+        *(
+            "巴西蕉（一等）",
+            "500.700",
+            "红星蕉",
+            "浅绿",
+            "缺陷 3.5 %",
+            "37 箱",
+            "批次 1",
+            "BXJ-1-SX1-26W47",
+            "HG-2026-001",
+        ),
         *("2026-11-20", "北坡镇 下黎村（合成）"),
         *("损耗标准 wastage standard", "不超过入库净重的 1.5 %"),
         *("储存场所 place of storage", "遂溪一号库（SX1）"),
         *("储存期间 storage period", f"2026-11-23 至 {day(receipt['expires_ns'])}"),
-        *("仓储费 storage fee", "每吨每天 3.50 元，免费 3 天"),
-        *("保险 insurance", "保险金额 1,301.82 元", "21 天", "中国人民财产保险股份有限公司"),
+        *("仓储费 storage fee", "每吨每天 3.70 元（含保险），免费 3 天"),
+        *("保险 insurance", "保险金额 1,301.82 元", "2026-11-23 至 2026-12-14", "中国人民财产保险股份有限公司"),
         *("填发人 issuer", "warehouse 先生", "填发地 place of issue", "填发日期 date of issue", "2026-11-23 10:00:00"),
     ):
         assert words in text, words
     assert pdf.pages == 1
     assert all(pdf.fonts.values())
+
+
+async def test_a_pledge_and_a_hold_stand_on_the_receipt(office: Office) -> None:
+    """Civil Code art. 441: a pledge of a warehouse receipt is entered on it."""
+    await office.stock(500)
+    grower = await office.as_("grower")
+    free = (await paper(grower, "receipts/1")).code
+    office.gateway.take(
+        PledgeReceipt(participant_id=GROWER, receipt_id=1, lender_id=TRADER, reference="DK-2026-9", amount_fen=80_000)
+    )
+    pledged = await paper(grower, "receipts/1")
+    for words in ("已质押 pledged", "权利负担", "trader 先生", "800.00", "DK-2026-9"):
+        assert words in pledged.text, words
+    page = await verdict(office, free)
+    assert "superseded" in page
+    assert "已质押" in page
+    assert "DK-2026-9" not in page
+    office.gateway.take(HoldReceipt(operator_id=WAREHOUSE, receipt_id=1, cause="quality", reason="复检"))
+    held = await paper(grower, "receipts/1")
+    for words in ("已冻结 on hold", "质量争议", "复检", "DK-2026-9"):
+        assert words in held.text, words
+    assert held.pages <= 2
 
 
 async def test_the_code_on_a_receipt_verifies_it(office: Office) -> None:

@@ -11,9 +11,9 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from settlement import queries
-from settlement.messages import Lot, Receipt
+from settlement.messages import ConfigureVenue, Receipt
 from settlement.messages.receipts import LIVE_STATES, HoldCause, ReceiptState
-from settlement.messages.storage import StorageTariff
+from settlement.queries import Origin
 from settlement.receipt_numbers import receipt_number
 from web.documents.paper import Block, Clauses, Field, Fields, Signatures, Words
 from web.documents.subject import Draft, Figure, Subject
@@ -31,6 +31,7 @@ from web.documents.wording import (
     place,
     yuan,
 )
+from web.elements import Elements, Goods, Insurance, StorageFee, elements_of
 from web.ports import Gateway
 from web.views import is_id, live, past
 
@@ -59,11 +60,11 @@ HOLDS: Final[dict[HoldCause, Words]] = {
 
 
 class Found(Struct, frozen=True):
-    """A receipt with its lot and the receipt that it came of, and the sequence that it is true of."""
+    """A receipt, what it states beside itself, the receipts that it came of, and the sequence that it is true of."""
 
     receipt: Receipt
-    lot: Lot
-    parent: Receipt | None
+    elements: Elements
+    parents: tuple[Receipt, ...]
     sequence: int
 
 
@@ -79,16 +80,19 @@ async def find(gateway: Gateway, receipt_id: int, min_sequence: int | None = Non
         )
     if receipt is None:
         return None
-    lot_id, parent_id = receipt.lot_id, receipt.parent_receipt_id
+    held = receipt
 
-    def origin(connection: Connection) -> tuple[Lot, Receipt | None] | None:
-        lot = queries.lot(connection, lot_id)
-        parent = None if parent_id is None else queries.receipt(connection, parent_id)
-        return None if lot is None else (lot, parent)
+    def read(connection: Connection) -> tuple[Origin, tuple[Receipt, ...]] | None:
+        origin = queries.origin(connection, held)
+        if origin is None:
+            return None
+        parents = [queries.receipt(connection, parent_id) for parent_id in origin.issued_from]
+        return origin, tuple(parent for parent in parents if parent is not None)
 
-    _, origins = await past(gateway, origin, sequence, None)
-    assert origins is not None, "a receipt is issued for a lot"
-    return Found(receipt, *origins, sequence)
+    _, found = await past(gateway, read, sequence, None)
+    assert found is not None, "a receipt is issued for a lot"
+    origin, parents = found
+    return Found(receipt, elements_of(gateway, receipt, origin), parents, sequence)
 
 
 async def subject(gateway: Gateway, name: str) -> Subject | None:
@@ -125,53 +129,36 @@ def number_of(receipt: Receipt) -> str:
 
 def draft(gateway: Gateway, found: Found) -> Draft:
     """The receipt as a document."""
-    receipt, lot, venue = found.receipt, found.lot, gateway.venue()
-    tariff = next((each for each in venue.storage if each.warehouse == receipt.warehouse), None)
+    receipt, elements, venue = found.receipt, found.elements, gateway.venue()
+    period = f"{day(elements.storage_from_ns)} 至 {day(elements.storage_until_ns)}"
+    parents = "、".join(number_of(parent) for parent in found.parents)
     blocks: tuple[Block, ...] = (
-        Fields(Words("存货人与持有人", "Depositor and holder"), _people(gateway, receipt, lot)),
         Fields(
-            Words("仓储物", "Goods"),
+            Words("存货人与持有人", "Depositor and holder"),
             (
-                Field(Words("品种等级", "kind and class"), goods(receipt.symbol, venue)),
-                Field(Words("净重（公斤）", "net weight, kg"), Words(kilograms(receipt.weight_g))),
-                Field(Words("质量", "quality"), _quality(lot)),
-                Field(Words("包装及件数", "packages"), _packages(receipt, lot)),
-                Field(Words("标记", "marks"), Words(f"批次 {lot.lot_id} · {receipt.symbol}", "lot · symbol")),
-                Field(Words("采收日期", "harvested"), Words(receipt.harvest_date)),
-                Field(Words("产地", "origin"), Words(f"{lot.town} {lot.village}")),
-                Field(
-                    Words("承诺达标合格证", "compliance certificate"),
-                    NONE if lot.certificate_number is None else Words(lot.certificate_number),
-                ),
+                Field(Words("存货人", "depositor"), Words(name_of(gateway, elements.depositor.participant_id))),
+                Field(Words("持有人", "holder"), Words(name_of(gateway, receipt.participant_id))),
             ),
         ),
+        Fields(Words("仓储物", "Goods"), _goods(receipt, elements.goods, venue)),
         Fields(
             Words("仓储", "Storage"),
             (
-                Field(Words("储存场所", "place of storage"), place(receipt.warehouse, venue)),
-                Field(
-                    Words("储存期间", "storage period"),
-                    Words(
-                        f"{day(receipt.issued_ns)} 至 {day(receipt.expires_ns)}",
-                        "until the goods' predicted green life ends",
-                    ),
-                ),
-                Field(Words("仓储费", "storage fee"), _fee(tariff)),
-                Field(Words("损耗标准", "wastage standard"), _wastage(tariff)),
-                Field(Words("保险", "insurance"), _insurance(receipt, tariff), wide=True),
+                Field(Words("储存场所", "place of storage"), place(elements.place, venue)),
+                Field(Words("储存期间", "storage period"), Words(period, "until the goods' predicted green life ends")),
+                Field(Words("仓储费", "storage fee"), _fee(elements.storage_fee)),
+                Field(Words("损耗标准", "wastage standard"), _wastage(elements.wastage_permille)),
+                Field(Words("保险", "insurance"), _insurance(elements.insurance), wide=True),
             ),
         ),
         *_encumbrances(gateway, receipt),
         Fields(
             Words("填发", "Issue"),
             (
-                Field(Words("填发人", "issuer"), Words(name_of(gateway, receipt.issued_by))),
-                Field(Words("填发地", "place of issue"), place(receipt.warehouse, venue)),
+                Field(Words("填发人", "issuer"), Words(name_of(gateway, elements.issuer.participant_id))),
+                Field(Words("填发地", "place of issue"), place(elements.place_of_issue, venue)),
                 Field(Words("填发日期", "date of issue"), Words(moment(receipt.issued_ns))),
-                Field(
-                    Words("来源仓单", "issued from receipt"),
-                    NONE if found.parent is None else Words(number_of(found.parent)),
-                ),
+                Field(Words("来源仓单", "issued from receipt"), Words(parents) if parents else NONE),
             ),
         ),
         Clauses(Words("提示", "Notes"), _NOTES),
@@ -196,58 +183,67 @@ _NOTES: Final = (
 )
 
 
-def _people(gateway: Gateway, receipt: Receipt, lot: Lot) -> tuple[Field, ...]:
+def _goods(receipt: Receipt, found: Goods, venue: ConfigureVenue) -> tuple[Field, ...]:
+    marks = f"{found.marks}，" if found.marks else ""
     return (
-        Field(Words("存货人", "depositor"), Words(name_of(gateway, lot.participant_id))),
-        Field(Words("持有人", "holder"), Words(name_of(gateway, receipt.participant_id))),
+        Field(Words("品种等级", "kind and class"), goods(receipt.symbol, venue)),
+        Field(Words("净重（公斤）", "net weight, kg"), Words(kilograms(found.weight_g))),
+        Field(Words("质量", "quality"), _quality(found)),
+        Field(
+            Words("包装及件数", "packages"), Words(f"整批 {found.cartons} 箱", f"{found.cartons} cartons the whole lot")
+        ),
+        Field(Words("标记", "marks"), Words(f"{marks}批次 {receipt.lot_id} · {receipt.symbol}", "lot · symbol")),
+        Field(Words("采收日期", "harvested"), Words(found.harvest_date)),
+        Field(Words("产地", "origin"), Words(f"{found.town} {found.village}")),
+        Field(
+            Words("承诺达标合格证", "compliance certificate"),
+            NONE if found.certificate_number is None else Words(found.certificate_number),
+        ),
     )
 
 
-def _quality(lot: Lot) -> Words:
-    """What the inspection at intake found."""
-    grade = GRADES[lot.inspected_grade or lot.grade]
-    parts_zh, parts_en = [grade.zh], [grade.en]
-    if lot.colour_stage is not None:
-        stage = COLOUR_STAGES[lot.colour_stage]
-        parts_zh.append(f"熟度 {lot.colour_stage}（{stage.zh}）")
-        parts_en.append(f"colour stage {lot.colour_stage}, {stage.en}")
-    if lot.defect_permille is not None:
-        parts_zh.append(f"缺陷 {permille(lot.defect_permille)}")
-        parts_en.append(f"defects {permille(lot.defect_permille)}")
-    return Words("，".join(parts_zh), ", ".join(parts_en))
+def _quality(found: Goods) -> Words:
+    """What was found last, at intake or in the store."""
+    grade = GRADES[found.grade]
+    chinese, english = [grade.zh], [grade.en]
+    if found.colour_stage is not None:
+        stage = COLOUR_STAGES[found.colour_stage]
+        chinese.append(f"熟度 {found.colour_stage}（{stage.zh}）")
+        english.append(f"colour stage {found.colour_stage}, {stage.en}")
+    if found.defect_permille is not None:
+        chinese.append(f"缺陷 {permille(found.defect_permille)}")
+        english.append(f"defects {permille(found.defect_permille)}")
+    for size, zh, en in ((found.finger_length_mm, "指长", "finger"), (found.thickness_mm, "指径", "thickness")):
+        if size is not None:
+            chinese.append(f"{zh} {size} 毫米")
+            english.append(f"{en} {size} mm")
+    return Words("，".join(chinese), ", ".join(english))
 
 
-def _packages(receipt: Receipt, lot: Lot) -> Words:
-    if lot.net_g is not None and lot.net_g == receipt.weight_g:
-        return Words(f"{lot.cartons} 箱", f"{lot.cartons} cartons")
-    return Words(f"整批 {lot.cartons} 箱，本单按净重计", f"of a lot of {lot.cartons} cartons, by net weight")
-
-
-def _fee(tariff: StorageTariff | None) -> Words:
-    if tariff is None:
+def _fee(fee: StorageFee | None) -> Words:
+    if fee is None:
         return NOT_STATED
-    rate = yuan(tariff.fen_per_tonne_day)
+    rate = yuan(fee.fen_per_tonne_day + fee.insurance_fen_per_tonne_day)
     return Words(
-        f"每吨每天 {rate} 元，免费 {tariff.free_days} 天",
-        f"CNY {rate} a tonne and day after {tariff.free_days} free days",
+        f"每吨每天 {rate} 元（含保险），免费 {fee.free_days} 天",
+        f"CNY {rate} a tonne and day, insurance included, after {fee.free_days} free days",
     )
 
 
-def _wastage(tariff: StorageTariff | None) -> Words:
-    if tariff is None:
+def _wastage(share: int | None) -> Words:
+    if share is None:
         return NOT_STATED
-    share = permille(tariff.wastage_permille)
-    return Words(f"不超过入库净重的 {share}", f"up to {share} of the net weight at issue")
+    return Words(f"不超过入库净重的 {permille(share)}", f"up to {permille(share)} of the net weight at issue")
 
 
-def _insurance(receipt: Receipt, tariff: StorageTariff | None) -> Words:
+def _insurance(insurance: Insurance | None) -> Words:
     """Amount, period and insurer."""
-    if tariff is None or tariff.insurer is None:
+    if insurance is None:
         return Words("未投保", "not insured")
-    amount = yuan(receipt.weight_g * tariff.insured_fen_per_kg // 1000)
+    amount, begins, ends = yuan(insurance.amount_fen), day(insurance.from_ns), day(insurance.until_ns)
     return Words(
-        f"保险金额 {amount} 元，期间自填发日起 {tariff.period_days} 天，保险人 {tariff.insurer}",
-        f"insured for CNY {amount}, {tariff.period_days} days from issue, by {tariff.insurer}",
+        f"保险金额 {amount} 元，期间 {begins} 至 {ends}，保险人 {insurance.insurer}",
+        f"insured for CNY {amount} from {begins} to {ends}",
     )
 
 
