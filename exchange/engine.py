@@ -228,6 +228,18 @@ class Engine:
         assets = [CASH, *self._books.receipts.symbols_of(participant_id)]
         return [self._books.balance(participant_id, asset) for asset in assets]
 
+    def accounts(self) -> list[tuple[str, str, int]]:
+        """(asset, account, what it holds) of the ledger, empty ones left out. O(n log n)."""
+        return self._books.ledger.state()
+
+    def reserved_by_orders(self) -> dict[int, int]:
+        """Fen that each participant's live orders and offers hold. O(live orders)."""
+        reserved: dict[int, int] = {}
+        for order in self._clearing.orders.values():
+            if order.reserved_fen:
+                reserved[order.participant_id] = reserved.get(order.participant_id, 0) + order.reserved_fen
+        return reserved
+
     def receipts(self, participant_id: int) -> list[Receipt]:
         """His live receipts, ascending. O(n log n)."""
         return [self._books.receipts.message(receipt) for receipt in self._books.receipts.of(participant_id)]

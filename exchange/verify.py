@@ -1,5 +1,5 @@
-"""Verification: the journal's pages and chain, its re-execution, the engine's invariants, and the database against
-all of it.
+"""Verification: the journal's pages and chain, its re-execution, the engine's invariants, the database against all of
+it, and what its rows must add up to.
 
 It changes nothing and waits for nobody, and the venue may be running: the database is read in one snapshot and judged
 at its own cursor, the journal to where it ends when that is reached.
@@ -19,6 +19,7 @@ from exchange.projector import ForeignJournal, check_cursor, cursor, projection
 from exchange.protocol import Entry
 from exchange.reckoning import Reckoning
 from exchange.replay import ReplayMismatch, replay
+from exchange.sums import Sums
 
 
 def run_verify(journal_path: Path, database_url: str, report: Callable[[str], Any] = print) -> int:
@@ -77,6 +78,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
     engine = Engine()
     reckoning = Reckoning(connection, report)
     broken: list[str] = []
+    violations = 0
 
     def audit() -> None:
         try:
@@ -85,15 +87,22 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
             broken.append(f"engine: an invariant is broken at sequence {engine.sequence}: {error!r}")
             report(broken[-1])
 
+    def judge() -> None:
+        nonlocal violations
+        reckoning.close(engine)
+        sums = Sums(connection, engine, report)
+        sums.check()
+        violations = sums.violations
+
     def follow(entry: Entry) -> None:
         if entry.last_sequence <= reached:
             reckoning.take(entry)
         if entry.last_sequence == reached:
             audit()
-            reckoning.close(engine)
+            judge()
 
     if reached == 0:
-        reckoning.close(engine)
+        judge()
     try:
         replay(journal, lambda: engine, on_entry=follow)
     except (JournalError, ReplayMismatch) as error:
@@ -105,8 +114,11 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         report(f"database: differs at sequence {reached}, in {reckoning.differences} places")
     else:
         behind = engine.sequence - reached
-        report(f"database: agrees with the journal at sequence {reached}, {behind} commands behind")
-    return not broken and not reckoning.differences
+        report(
+            f"database: agrees with the journal at sequence {reached}, {behind} commands behind, in "
+            f"{reckoning.rows:,} rows"
+        )
+    return not broken and not violations and not reckoning.differences
 
 
 def _require_file(backend: str, name: str | None) -> None:

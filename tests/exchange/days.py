@@ -13,12 +13,13 @@ from exchange.protocol import Entry
 from exchange.replay import run_batch
 from matching.messages import AcceptCounter, CancelOrder
 from settlement.messages import TradeSettled
+from settlement.messages.treasury import RequestWithdrawal
 from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, WANG, Floor
 
 
 def a_day_of_trading(seed: int) -> Floor:
     """Lots, deposits, some hundred random orders, amendments and cancels, a delivery, a lot that is never weighed; then
-    days pass, so that orders, lot and receipts expire, and a last few orders live on."""
+    days pass, so that orders, lot and receipts expire, a last few orders live on, and somebody wants money out."""
     dice = Random(seed)
     floor = Floor(fee_minimum_fen=30)
     for participant_id in (LI, WANG):
@@ -39,6 +40,9 @@ def a_day_of_trading(seed: int) -> Floor:
     for trade_id in reversed(trades):
         floor.bust(trade_id)  # As far as the goods have not gone on.
     floor.adjust(LI, CHEN, 500)
+    floor.sell(CHEN, 5, 300, symbol="BXJ-1-SX1-26W51")
+    payee = {"payee_name": "Li", "payee_bank": "ICBC", "payee_account": "6222"}
+    floor.do(RequestWithdrawal(participant_id=LI, client_reference="rent", amount_fen=12_345, **payee))
     return floor
 
 
