@@ -124,27 +124,16 @@ def wastage_claims(
 ) -> Page[WastageClaim]:
     """The newest first: all, or those for goods of a participant."""
     claims, shares, ends = tables.wastage_claims, tables.wastage_shares, tables.wastage_settlements
-    own = select(
-        shares.c.claim_id,
-        func.sum(shares.c.weight_g).label("weight_g"),
-        func.sum(shares.c.amount_fen).label("due_fen"),
-    ).group_by(shares.c.claim_id)
+    weight = select(func.sum(shares.c.weight_g)).where(shares.c.claim_id == claims.c.claim_id)
+    due = select(func.sum(shares.c.amount_fen)).where(shares.c.claim_id == claims.c.claim_id)
+    query = select(claims, ends.c.outcome, ends.c.reason).order_by(claims.c.claim_id.desc())
     if participant_id is not None:
-        own = own.where(shares.c.participant_id == participant_id)
-    part = own.subquery()
-    query = (
-        select(
-            claims,
-            cast(part.c.weight_g, BigInteger).label("weight_g"),
-            cast(part.c.due_fen, BigInteger).label("due_fen"),
-            ends.c.outcome,
-            ends.c.reason,
-        )
-        .select_from(
-            claims.join(part, part.c.claim_id == claims.c.claim_id).outerjoin(
-                ends, ends.c.claim_id == claims.c.claim_id
-            )
-        )
-        .order_by(claims.c.claim_id.desc())
-    )
+        his = shares.c.participant_id == participant_id
+        weight, due = weight.where(his), due.where(his)
+        query = query.where(claims.c.claim_id.in_(select(shares.c.claim_id).where(his)))
+    # PostgreSQL adds integers up to a decimal.
+    query = query.add_columns(
+        cast(weight.scalar_subquery(), BigInteger).label("weight_g"),
+        cast(due.scalar_subquery(), BigInteger).label("due_fen"),
+    ).select_from(claims.outerjoin(ends, ends.c.claim_id == claims.c.claim_id))
     return page(connection, query, claims.c.claim_id, cursor, limit, WastageClaim)

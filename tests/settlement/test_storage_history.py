@@ -1,21 +1,22 @@
 """What was paid, read and broken becomes rows, on SQLite and on PostgreSQL; income by the day adds up to payments."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import Struct
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 
 from exchange.database import connect, upgrade
 from settlement import queries
 from settlement.civil import venue_day
 from settlement.messages import RecordShrinkage, SplitReceipt, TakeStock
 from settlement.messages.climate import ClimateRule, PlaceLot, RecordReadings, RegisterLogger
-from settlement.messages.storage import PayStorage, StorageTariff
+from settlement.messages.storage import PayStorage, SettleWastage, StorageTariff
 from settlement.projection import project
 from settlement.queries import InvalidCursor
-from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, MONDAY, WAREHOUSE, Floor
+from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, MONDAY, OPERATOR, WAREHOUSE, Floor
 
 TARIFF = StorageTariff(warehouse="SX1", fen_per_tonne_day=300)
 TODAY = venue_day(MONDAY)
@@ -195,3 +196,57 @@ def test_reserves_are_stock_by_postings_beside_receipts_as_told(connection: Conn
     assert (one.received_g, one.loaded_out_g, one.voided_g, one.shrinkage_g) == (10_000_000, 3_992_000, 0, 20_000)
     assert one.symbol == "BXJ-1-SX1-26W47"
     assert [each.weight_g for each in found.receipts] == [5_988_000, 2_000_000, 3_000_000]
+
+
+def test_what_is_asked_most_is_found_by_an_index(tmp_path: Path) -> None:
+    """By SQLite's plan; PostgreSQL scans tables as small as these, and is right."""
+    url = f"sqlite:///{tmp_path / 'plans.sqlite'}"
+    upgrade(url)
+    engine = connect(url)
+    steps: list[str] = []
+
+    def plan(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        if statement.startswith("SELECT"):
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            steps.extend(str(row[3]) for row in rows)
+
+    span = {"from_ns": 0, "to_ns": 9}
+    with engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", plan)
+        queries.storage_payments(connection, CHEN, cursor="7.1")
+        queries.storage_payments(connection, None)
+        queries.storage_income(connection, 1, 9, "SX1")
+        queries.wastage_claims(connection, CHEN)
+        queries.readings(connection, "SX1", logger_id=None, cursor="7:A", **span)
+        queries.readings(connection, "SX1", logger_id="A", **span)
+        queries.readings_summary(connection, "SX1", logger_id="A", **span)
+        queries.cold_chain_breaks(connection, CHEN)
+        queries.cold_chain_breaks(connection, None, warehouse="SX1")
+        queries.cold_chain_receipts(connection, 1, CHEN)
+    engine.dispose()
+    assert steps
+    assert [step for step in steps if step.startswith("SCAN") and "USING INDEX" not in step] == []
+    assert [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step] == []
+
+
+def test_claims_for_wastage_are_told_whole_and_by_the_part(connection: Connection) -> None:
+    floor = Told(connection)
+    floor.configure(storage=(StorageTariff(warehouse="SX1", fen_per_tonne_day=0, insured_fen_per_kg=300),))
+    floor.deposit(LI, 10_000_000)
+    floor.receipt()
+    floor.sell(CHEN, 4_000, 250)
+    floor.buy(LI, 4_000, 250)
+    floor.do(RecordShrinkage(operator_id=WAREHOUSE, lot_id=1, weight_g=100_000, reason="dried up"))
+    floor.do(RecordShrinkage(operator_id=WAREHOUSE, lot_id=1, weight_g=10_000, reason="dried up"))
+    floor.do(SettleWastage(operator_id=OPERATOR, claim_id=1, outcome="dismissed", reason="as agreed"))
+    found = queries.wastage_claims(connection, LI).items
+    assert [(each.claim_id, each.weight_g, each.due_fen, each.outcome, each.reason) for each in found] == [
+        (2, 4_000, 1_200, None, None),
+        (1, 40_000, 12_000, "dismissed", "as agreed"),
+    ]
+    everyones = queries.wastage_claims(connection, None, limit=1)
+    assert [(each.beyond_g, each.weight_g, each.amount_fen, each.due_fen) for each in everyones.items] == [
+        (10_000, 10_000, 3_000, 3_000)
+    ]
+    assert [each.claim_id for each in queries.wastage_claims(connection, None, cursor=everyones.next).items] == [1]
+    assert queries.wastage_claims(connection, OPERATOR).items == []
