@@ -22,6 +22,7 @@ from settlement.civil import venue_day
 from settlement.climate import LoggerView
 from settlement.load_out_slots import Span
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.messages.contracts import Contract, TradingDaysAnnounced
 from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.symbols import parse_symbol
@@ -246,6 +247,16 @@ class VenueGateway:
 
     def dock_day(self, dock: Dock, day: int) -> Sequence[Span]:
         return list(self._engine.delivery.slots.day(dock, day))
+
+    def contracts(self, participant_id: int | None) -> Sequence[Contract]:
+        contracts = self._engine.contracts
+        return contracts.all() if participant_id is None else contracts.of(participant_id)
+
+    def contract(self, contract_id: int) -> Contract | None:
+        return self._engine.contracts.get(contract_id)
+
+    def trading_days(self) -> TradingDaysAnnounced | None:
+        return self._engine.contracts.days.announced()
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None:
         return self._engine.participant(participant_id)

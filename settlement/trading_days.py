@@ -90,6 +90,12 @@ class TradingDays:
         """The trading days that are told, ascending."""
         return [iso_date(day) for day in self._days]
 
+    def announced(self) -> TradingDaysAnnounced | None:
+        """All that is told, as if at once; None before anything was. O(days)."""
+        if self._until < self._since:
+            return None
+        return TradingDaysAnnounced(since=iso_date(self._since), until=iso_date(self._until), days=tuple(self.dates()))
+
     def state(self) -> TradingDaysState:
         return TradingDaysState(self._since, self._until, list(self._days))
 

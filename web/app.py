@@ -101,7 +101,14 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
 
     public = Router(
         API,
-        route_handlers=[*accounts.PUBLIC, *market.PUBLIC, *storage.PUBLIC, *climate.PUBLIC, *contracts.PUBLIC, *reserves.PUBLIC],
+        route_handlers=[
+            *accounts.PUBLIC,
+            *market.PUBLIC,
+            *storage.PUBLIC,
+            *climate.PUBLIC,
+            *contracts.PUBLIC,
+            *reserves.PUBLIC,
+        ],
     )
     private = Router(
         API,

@@ -80,6 +80,7 @@ def description(settings: WebSettings) -> OpenAPIConfig:
             Tag(name="accounts", description="Own money and goods."),
             Tag(name="lots", description="Lots on their way to the warehouse."),
             Tag(name="receipts", description="Title to goods."),
+            Tag(name="contracts", description="What a listing, an auction or an agreed trade leads to, day by day."),
             Tag(name="deliveries", description="Goods on their way out: docks, trucks, the code at the gate."),
             Tag(name="documents", description="What leaves as PDF, with a code that verifies it."),
             Tag(name="invoices", description="Ask for a VAT invoice and register it; no line to the tax bureau."),

@@ -16,6 +16,7 @@ from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.climate import LoggerView
 from settlement.load_out_slots import Span
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.messages.contracts import Contract, TradingDaysAnnounced
 from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 
@@ -263,6 +264,18 @@ class Gateway(Protocol):
 
     def dock_day(self, dock: Dock, day: int) -> Sequence[Span]:
         """A dock's slots on a local day, each with the delivery that has it."""
+        ...
+
+    def contracts(self, participant_id: int | None) -> Sequence[Contract]:
+        """Live contracts of a party, or everyone's, ascending `contract_id`."""
+        ...
+
+    def contract(self, contract_id: int) -> Contract | None:
+        """A contract that has not ended."""
+        ...
+
+    def trading_days(self) -> TradingDaysAnnounced | None:
+        """All that the venue has been told, as if at once."""
         ...
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None: ...

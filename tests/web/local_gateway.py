@@ -20,6 +20,7 @@ from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.climate import LoggerView
 from settlement.load_out_slots import Span
 from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport, Lot, ParticipantRegistered, Receipt
+from settlement.messages.contracts import Contract, TradingDaysAnnounced
 from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.venue import DEFAULT_VENUE
@@ -228,6 +229,15 @@ class LocalGateway:
 
     def dock_day(self, dock: Dock, day: int) -> Sequence[Span]:
         return self._roof().dock_day(dock, day)
+
+    def contracts(self, participant_id: int | None) -> Sequence[Contract]:
+        return self._roof().contracts(participant_id)
+
+    def contract(self, contract_id: int) -> Contract | None:
+        return self._roof().contract(contract_id)
+
+    def trading_days(self) -> TradingDaysAnnounced | None:
+        return self._roof().trading_days()
 
     def participant(self, participant_id: int) -> ParticipantRegistered | None:
         return self.engine.participant(participant_id)
