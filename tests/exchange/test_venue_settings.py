@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from exchange.config import SetupError, load
+from settlement.messages.contracts import ContractTerms
 from settlement.messages.storage import StorageTariff
 from settlement.venue import DOCKS, STORAGE
 
@@ -12,13 +13,15 @@ from settlement.venue import DOCKS, STORAGE
 def test_a_venue_that_chooses_nothing_has_the_rules_of_the_house() -> None:
     venue = load({}, environment={}).venue()
     assert (venue.storage, venue.docks) == (STORAGE, DOCKS)
+    assert venue.contract == ContractTerms()
+    assert load({"contracts": False}, environment={}).venue().contract is None
     assert venue.taker_rate_ppm == venue.fee_rate_ppm == 500
 
 
 def test_a_file_says_tariffs_and_terms(tmp_path: Path) -> None:
     file = tmp_path / "venue.toml"
     file.write_text(
-        "contracts = true\nfee_taker_rate_ppm = 800\n[contract]\ntolerance_permille = 30\n"
+        "fee_taker_rate_ppm = 800\n[contract]\ntolerance_permille = 30\n"
         '[[storage]]\nwarehouse = "SX1"\nfen_per_tonne_day = 400\n'
     )
     venue = load({}, environment={}, file=str(file)).venue()
