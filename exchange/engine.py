@@ -57,7 +57,7 @@ ENGINE_VERSION: Final = 3
 """Grows when old commands would give other events or another state: then a journal's new segment begins.
 
 2: reports say by what way they trade, trades are remembered for busts, further commands. 3: offices
-keep state of their own, and a trade can lead to a contract. Nothing was released with 1 or 2.
+keep state of their own, and trades can lead to contracts. Nothing was released with 1 or 2.
 """
 
 MAXIMUM_CHANGED: Final = 100_000
