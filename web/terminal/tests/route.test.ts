@@ -11,7 +11,7 @@ test('an address leads to a screen', () => {
 });
 
 test('roles open screens', () => {
-  expect(screensOf(['grower', 'trader'])).toEqual(['trade', 'grower', 'market', 'more']);
+  expect(screensOf(['grower', 'trader'])).toEqual(['trade', 'grower', 'receipts', 'deliveries', 'market', 'more']);
   expect(screensOf(['analyst'])).toEqual(['market']);
 });
 

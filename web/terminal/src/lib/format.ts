@@ -185,6 +185,19 @@ export function formatMoment(timeNs: Amount): string {
   return `${two(c.month)}-${two(c.day)} ${two(c.hour)}:${two(c.minute)}`;
 }
 
+/** A term that ends with a day ends at its 24:00: `11-26 24:00`; any other is a moment. */
+export function formatTerm(timeNs: Amount): string {
+  const c = civil(secondsOf(timeNs));
+  if (c.hour + c.minute + c.second > 0) return formatMoment(timeNs);
+  const before = civil(secondsOf(timeNs) - 1);
+  return `${two(before.month)}-${two(before.day)} 24:00`;
+}
+
+/** Midnight in Shanghai at which the civil date of a time begins, in seconds since 1970 UTC. */
+export function dayStart(seconds: number): number {
+  return Math.floor((seconds + SHANGHAI_OFFSET_S) / 86_400) * 86_400 - SHANGHAI_OFFSET_S;
+}
+
 /** Whole minutes, hours or days between two times: what an age is told in. */
 export function age(fromNs: Amount, toNs: Amount): { value: number; unit: 'minute' | 'hour' | 'day' } {
   const minutes = Math.max(0, Math.floor((secondsOf(toNs) - secondsOf(fromNs)) / 60));

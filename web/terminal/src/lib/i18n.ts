@@ -30,6 +30,7 @@ export function isKey(key: string): key is Key {
 /** What a stable code of the server means: a fault of the request, or the market's reason; unknown ones are shown as they are. */
 export function explain(language: Language, code: string): string {
   for (const key of [`error.${code}`, `reason.${code}`]) if (isKey(key)) return translate(language, key);
+  if (code.startsWith('exists_with_different_')) return translate(language, 'reason.exists_with_different');
   if (code.startsWith('invalid_')) return translate(language, 'error.invalid_request');
   return translate(language, 'error.unknown', { code });
 }

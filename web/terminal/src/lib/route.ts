@@ -1,12 +1,13 @@
 import type { Role } from './types.ts';
 
-export type Screen = 'trade' | 'grower' | 'warehouse' | 'operator' | 'market' | 'more';
+export type Screen = 'trade' | 'grower' | 'warehouse' | 'operator' | 'receipts' | 'deliveries' | 'market' | 'more';
 
 export type GrowerTab = 'lots' | 'list' | 'sell' | 'account';
 
 export type Route =
   | { screen: 'trade' | 'market'; symbol: string | null }
   | { screen: 'grower'; tab: GrowerTab; id: number | null }
+  | { screen: 'receipts' | 'deliveries'; id: number | null }
   | { screen: 'warehouse' | 'operator' | 'more' };
 
 /** The tabs of the screens that have some; the first is where the screen's own address leads. */
@@ -28,6 +29,9 @@ export function parseRoute(path: string): Route | null {
       const tab = first ?? tabs[0]!;
       return tabs.includes(tab) ? ({ screen, tab, id: idOf(second) } as Route) : null;
     }
+    case 'receipts':
+    case 'deliveries':
+      return { screen, id: idOf(first) };
     case 'warehouse':
     case 'operator':
     case 'more':
@@ -48,6 +52,7 @@ export function screensOf(roles: readonly Role[]): Screen[] {
   if (roles.includes('grower')) screens.push('grower');
   if (roles.includes('warehouse')) screens.push('warehouse');
   if (roles.includes('operator')) screens.push('operator');
+  if (roles.includes('trader') || roles.includes('grower')) screens.push('receipts', 'deliveries');
   screens.push('market');
   if (roles.includes('trader')) screens.push('more');
   return screens;
@@ -68,7 +73,7 @@ export function barOf(roles: readonly Role[]): Place[] {
     tab,
   });
   if (roles.includes('grower') && !roles.includes('trader')) return TABS.grower.map((tab) => at('grower', tab));
-  if (roles.includes('trader')) return [at('trade'), at('market'), at('more')];
+  if (roles.includes('trader')) return [at('trade'), at('receipts'), at('deliveries'), at('more')];
   if (roles.includes('warehouse')) return [at('warehouse'), at('market')];
   if (roles.includes('operator')) return [at('operator'), at('market')];
   return [];

@@ -193,7 +193,7 @@ export interface Balance {
   reserved: Amount;
 }
 
-export type LotStatus = 'announced' | 'weighed' | 'inspected' | 'receipted' | 'refused';
+export type LotStatus = 'announced' | 'arrived' | 'weighed' | 'inspected' | 'receipted' | 'refused';
 
 export interface Lot {
   lot_id: number;
@@ -221,9 +221,26 @@ export interface Lot {
   temperature_dc: number | null;
   reason: string | null;
   receipt_id: number | null;
+  marks?: string | null;
+  arrived_ns?: number | null;
+  plate?: string | null;
+  carrier?: string | null;
+  finger_length_mm?: number | null;
+  thickness_mm?: number | null;
+  blemish_mm2?: number | null;
 }
 
-export type ReceiptState = 'issued' | 'split' | 'expired' | 'delivery_ordered' | 'delivered';
+export type ReceiptState =
+  | 'issued'
+  | 'pledged'
+  | 'held'
+  | 'delivery_ordered'
+  | 'expired'
+  | 'split'
+  | 'merged'
+  | 'delivered'
+  | 'void'
+  | 'replaced';
 
 export interface Receipt {
   receipt_id: number;
@@ -241,6 +258,9 @@ export interface Receipt {
   harvest_date: string;
   issued_ns: number;
   expires_ns: number;
+  storage_from_day?: number;
+  pledge?: { lender_id: number; reference: string; amount_fen: Amount; since_ns: number } | null;
+  holds?: { cause: string; reason: string; operator_id: number; since_ns: number }[];
 }
 
 export interface LedgerEntry {

@@ -10,6 +10,8 @@ const LOADERS: Record<Screen, () => Promise<Loaded>> = {
   grower: () => import('./Grower.svelte'),
   warehouse: () => import('./Warehouse.svelte'),
   operator: () => import('./Operator.svelte'),
+  receipts: () => import('./Receipts.svelte'),
+  deliveries: () => import('./Deliveries.svelte'),
   more: () => import('./More.svelte'),
 };
 

@@ -1,5 +1,6 @@
-import { age, wholeKilograms, type Amount } from '../lib/format.ts';
+import { age, secondsOf, wholeKilograms, type Amount } from '../lib/format.ts';
 import { parseSymbol } from '../lib/symbol.ts';
+import type { DeliveryState } from '../lib/settlement.ts';
 import type { Grade, Named, Receipt } from '../lib/types.ts';
 import { app } from './app.svelte.ts';
 import { prefs, t } from './prefs.svelte.ts';
@@ -67,4 +68,16 @@ export function receiptNumber(receipt: Receipt): string {
 /** What can be sold of a receipt. */
 export function kilogramsOf(receipt: Receipt): number {
   return receipt.state === 'issued' ? Number(wholeKilograms(receipt.weight_g - receipt.reserved_g)) : 0;
+}
+
+/** Whole days of green life that are left. */
+export function daysLeft(receipt: Receipt): number {
+  return Math.max(0, Math.floor((secondsOf(receipt.expires_ns) - Math.floor(app.timeNs / 1e9)) / 86_400));
+}
+
+/** Whether a delivery's state asks for something, is good or is bad. */
+export function deliveryTone(state: DeliveryState): '' | 'due' | 'good' | 'bad' {
+  if (state === 'accepted' || state === 'made_good') return 'good';
+  if (state === 'failed' || state === 'buying_in') return 'bad';
+  return state === 'cancelled' ? '' : 'due';
 }

@@ -1,6 +1,6 @@
 import { formatPrice, formatQuantity } from '../lib/format.ts';
 import { Once } from '../lib/once.ts';
-import type { Order, Receipt, Side } from '../lib/types.ts';
+import type { Order, Side } from '../lib/types.ts';
 import { account } from './account.svelte.ts';
 import { app } from './app.svelte.ts';
 import { prefs, reason, t } from './prefs.svelte.ts';
@@ -56,16 +56,6 @@ export async function amend(order: Order, change: { price?: number; quantity?: n
   } catch (error) {
     app.complain(error);
     return false;
-  }
-}
-
-export async function orderDelivery(receipt: Receipt): Promise<void> {
-  try {
-    await app.api.post(`/receipts/${receipt.receipt_id}/delivery`, {});
-    app.tell(t('receipt.delivery_done'));
-    await account.loadReceipts();
-  } catch (error) {
-    app.complain(error);
   }
 }
 

@@ -21,6 +21,7 @@ const SIGNS: Record<string, string> = {
   trade: 'M5 20V10M10 20V4M15 20v-8M20 20V7',
   contracts: 'M6 3h9l4 4v14H6zM9 12h7M9 16h7M9 8h3',
   receipts: 'M5 3v18l3-2 2 2 2-2 2 2 2-2 3 2V3zM9 8h6M9 12h6',
+  deliveries: 'M2 7h11v9H2zM13 10h5l3 3v3h-8M6 16v2M17 16v2',
   operator: 'M12 3l8 4v5c0 5-4 8-8 9-4-1-8-4-8-9V7zM9 12l2 2 4-4',
   market: 'M3 17l5-6 4 4 8-9M15 6h5v5',
   more: 'M5 12h.01M12 12h.01M19 12h.01',

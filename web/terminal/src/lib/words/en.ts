@@ -6,6 +6,7 @@ import { offers } from './en/offers.ts';
 import { receipts } from './en/receipts.ts';
 import { grower } from './en/grower.ts';
 import { warehouse } from './en/warehouse.ts';
+import { deliveries } from './en/deliveries.ts';
 import { operator } from './en/operator.ts';
 import { reasons } from './en/reasons.ts';
 import { refusals } from './en/refusals.ts';
@@ -19,6 +20,7 @@ export const en: Record<keyof typeof zh, string> = {
   ...receipts,
   ...grower,
   ...warehouse,
+  ...deliveries,
   ...operator,
   ...reasons,
   ...refusals,

@@ -6,6 +6,7 @@ import { offers } from './zh/offers.ts';
 import { receipts } from './zh/receipts.ts';
 import { grower } from './zh/grower.ts';
 import { warehouse } from './zh/warehouse.ts';
+import { deliveries } from './zh/deliveries.ts';
 import { operator } from './zh/operator.ts';
 import { reasons } from './zh/reasons.ts';
 import { refusals } from './zh/refusals.ts';
@@ -18,6 +19,7 @@ export const zh = {
   ...receipts,
   ...grower,
   ...warehouse,
+  ...deliveries,
   ...operator,
   ...reasons,
   ...refusals,

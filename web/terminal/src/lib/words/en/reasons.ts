@@ -170,6 +170,7 @@ export const reasons: Record<keyof typeof zh, string> = {
   'reason.unknown_withdrawal': 'no such withdrawal',
   'reason.unknown_claim': 'no such claim',
   'reason.time_ahead': 'the time lies ahead',
+  'reason.exists_with_different': 'this name stands for another request',
   'reason.funds_moved': 'the money has moved on',
   'reason.goods_moved': 'the goods have moved on',
   'reason.too_old': 'too long ago',

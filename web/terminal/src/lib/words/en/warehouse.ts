@@ -56,4 +56,8 @@ export const warehouse: Record<keyof typeof zh, string> = {
   'warehouse.error.temperature': 'Enter the pulp temperature.',
   'warehouse.delivery_for': 'For',
   'warehouse.holder': 'holder {id}',
+
+  'warehouse.finger_length': 'Shortest finger (mm)',
+  'warehouse.thickness': 'Thinnest finger (mm)',
+  'warehouse.blemish': 'Worst blemish (mm²)',
 };

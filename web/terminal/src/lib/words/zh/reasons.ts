@@ -168,6 +168,7 @@ export const reasons = {
   'reason.unknown_withdrawal': '没有这笔提现',
   'reason.unknown_claim': '没有这笔赔付',
   'reason.time_ahead': '时间在未来',
+  'reason.exists_with_different': '这个编号已用于另一笔',
   'reason.funds_moved': '款项已动用',
   'reason.goods_moved': '货已转手',
   'reason.too_old': '时间太久，不能撤销',

@@ -54,4 +54,8 @@ export const warehouse = {
   'warehouse.error.temperature': '请填写果肉温度。',
   'warehouse.delivery_for': '提货人',
   'warehouse.holder': '持有人 {id}',
+
+  'warehouse.finger_length': '最短果指（毫米）',
+  'warehouse.thickness': '最细果指（毫米）',
+  'warehouse.blemish': '最大瑕疵（平方毫米）',
 } as const;
