@@ -201,7 +201,9 @@ async def invoice_document(request: SignedIn, invoice_id: FromPath[int]) -> Resp
     status_code=200,
     responses=problems(401, 403, 404, 409, 413, 415, 422),
 )
-async def register_invoice(request: SignedIn, invoice_id: FromPath[int], data: JSONBody[IssuedInvoice]) -> InvoiceView:
+async def register_invoice_number(
+    request: SignedIn, invoice_id: FromPath[int], data: JSONBody[IssuedInvoice]
+) -> InvoiceView:
     """By the seller; for a contract it releases the rest of the price. Refused, in this order: `invalid_number`,
     `invalid_issued_on` (no date, or a later one than today), `invoice_issued`, `invoice_withdrawn`, `busted`,
     `duplicate_reference` (an invoice of that number has other parties), and what the contract
@@ -384,6 +386,6 @@ PRIVATE = [
     list_invoices,
     read_invoice,
     invoice_document,
-    register_invoice,
+    register_invoice_number,
     withdraw_invoice,
 ]

@@ -283,9 +283,9 @@ def _clauses(terms: ContractTerms) -> list[Words]:
             "registered invoice.",
         ),
         Words(
-            f"质量异议应于过磅出库后 {terms.objection_hours} 小时内书面提出，并附照片或检测报告。",
-            f"Objections to quality are made in writing within {terms.objection_hours} hours of load-out, with "
-            "photographs or a laboratory's report.",
+            f"质量异议应于末次过磅出库后 {terms.objection_hours} 小时内书面提出，并附照片或检测报告。",
+            f"Objections to quality are made in writing within {terms.objection_hours} hours of the last "
+            "load-out, with photographs or a laboratory's report.",
         ),
         Words(
             f"逾期一方每日按合同金额的 {late} 支付滞纳金；逾期超过 {terms.termination_days} 天的，未交付部分终止。",

@@ -58,6 +58,10 @@ class Typeface:
         except OSError as error:
             raise FontsMissing(f"{error.filename} is missing: ./dev setup builds the fonts in a clone") from None
 
+    def has(self, character: str, weight: Weight = "regular") -> bool:
+        """Whether some font draws it."""
+        return self._font_of(character, weight) is not None
+
     def runs(self, text: str, weight: Weight) -> Iterator[Run]:
         """The text cut where the font changes; what no font has becomes `〓` and is noted as missing."""
         font, begun = "", ""
