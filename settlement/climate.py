@@ -342,15 +342,15 @@ class Climate:
         )
 
     def _affected(self, receipt: LiveReceipt) -> AffectedReceipt:
-        buyer_id = self.buyer_of(receipt.receipt_id)
-        if buyer_id is None and receipt.pledge is not None:
-            buyer_id = receipt.pledge.lender_id
+        other_id = self.buyer_of(receipt.receipt_id)
+        if other_id in (None, receipt.participant_id):
+            other_id = None if receipt.pledge is None else receipt.pledge.lender_id
         return AffectedReceipt(
             receipt_id=receipt.receipt_id,
             lot_id=receipt.lot_id,
             participant_id=receipt.participant_id,
             weight_g=receipt.weight_g,
-            counterparty_id=buyer_id,
+            counterparty_id=other_id,
         )
 
     def _end_excursion(self, logger: Logger, time_ns: int) -> None:
@@ -393,10 +393,12 @@ class Climate:
             self._bring_forward(break_id, lot_id, hours, max(0, max(place.lost.values()) - worst))
 
     def _bring_forward(self, break_id: int, lot_id: int, hours: int, by_hours: int) -> None:
-        """Let a lot expire earlier, but not in the past; what has expired has no life to lose."""
+        """Let a lot expire earlier, at the earliest in a moment: time does not run backwards, and what is due by now
+        has been done. What has expired has no life to lose.
+        """
         books = self._books
         stock = books.receipts.stock(lot_id)
-        if books.receipts.shorten(stock, max(stock.expires_ns - by_hours * HOUR_NS, books.time_ns)):
+        if books.receipts.shorten(stock, max(stock.expires_ns - by_hours * HOUR_NS, books.time_ns + 1)):
             for receipt in books.receipts.of_lot(lot_id):
                 books.events.append(ReceiptChanged("life_shortened", books.receipts.message(receipt)))
         books.events.append(LifeShortened(break_id=break_id, lot_id=lot_id, hours=hours, expires_ns=stock.expires_ns))

@@ -13,6 +13,7 @@ from settlement.messages.climate import (
     RecordReadings,
     RegisterLogger,
 )
+from tests.exchange.contract_floor import ContractFloor
 from tests.exchange.floor import CHEN, HOUR_NS, LI, MONDAY, SYMBOL, WAREHOUSE, Floor
 
 
@@ -70,7 +71,8 @@ def test_a_lifted_hold_lets_them_be_sold_again_for_the_life_that_is_left(floor: 
 def test_what_has_no_life_left_expires_with_the_next_moment(floor: Floor) -> None:
     receipt_id = floor.receipt(harvest_date="2026-10-27")
     warm(floor, 250, 5)
-    assert floor.only(LifeShortened).expires_ns == floor.time_ns
+    assert floor.only(LifeShortened).expires_ns == floor.time_ns + 1
+    assert floor.engine.next_deadline_ns() == floor.time_ns + 1, "a venue is never late for a deadline of its own"
     floor.wait_until(floor.time_ns + 1)
     expired = floor.only(ReceiptChanged)
     assert expired.cause == "expired"
@@ -88,3 +90,22 @@ def test_readings_go_on_while_the_market_does(floor: Floor) -> None:
 def test_a_range_that_is_none_is_refused(floor: Floor) -> None:
     floor.configure(climate=ClimateRule(low_dc=151, high_dc=150))
     assert floor.refusal() == ("invalid_climate", "climate")
+
+
+def test_the_buyer_of_a_contract_is_told_and_its_goods_are_held_twice() -> None:
+    floor = ContractFloor(climate=ClimateRule())
+    floor.do(RegisterLogger(operator_id=WAREHOUSE, logger_id="A", warehouse="SX1"))
+    floor.bought(4_000)
+    warm(floor, 200, 4)
+    broken = floor.only(ColdChainBroken)
+    assert [(each.participant_id, each.weight_g, each.counterparty_id) for each in broken.receipts] == [
+        (CHEN, 6_000_000, None),
+        (CHEN, 4_000_000, LI),
+    ]
+    promised = floor.engine.receipt(broken.receipts[1].receipt_id)
+    assert promised is not None
+    assert [hold.cause for hold in promised.holds] == ["contract", "cold_chain"]
+    floor.do(LiftHold(operator_id=WAREHOUSE, receipt_id=promised.receipt_id, cause="cold_chain"))
+    lifted = floor.engine.receipt(promised.receipt_id)
+    assert lifted is not None
+    assert (lifted.state, [hold.cause for hold in lifted.holds]) == ("held", ["contract"])

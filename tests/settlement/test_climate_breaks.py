@@ -217,7 +217,7 @@ def test_life_ends_now_at_the_earliest_and_is_never_given_back() -> None:
     events = stores.read(*[250] * 10)
     (shortened,) = of(LifeShortened, events)
     assert shortened.hours == 27
-    assert shortened.expires_ns == stores.books.time_ns - HOUR_NS, "the time of the command"
+    assert shortened.expires_ns == stores.books.time_ns - HOUR_NS + 1, "a moment after the command"
     assert stores.books.receipts.next_expiry_ns() == shortened.expires_ns
 
 
