@@ -70,7 +70,7 @@ class TitleView(OwnTitle, frozen=True, kw_only=True):
     participant_id: int
 
 
-class NewInvoice(Body, frozen=True, kw_only=True):
+class InvoiceRequest(Body, frozen=True, kw_only=True):
     """Of what, and of which kind: of a trade that was settled at once, or of a contract."""
 
     trade_id: PositiveInteger | None = None
@@ -132,7 +132,7 @@ async def write_title(request: SignedIn, data: JSONBody[NewTitle]) -> TitleView:
 
 
 @post("/invoices", tags=["invoices"], summary="Ask for an invoice", responses=problems(401, 404, 409, 413, 415))
-async def request_invoice(request: SignedIn, data: JSONBody[NewInvoice]) -> InvoiceView:
+async def request_invoice(request: SignedIn, data: JSONBody[InvoiceRequest]) -> InvoiceView:
     """By the buyer or the seller. Refused, in this order: `unknown_trade`, `under_contract` (the trade has led to one,
     whose weight decides), `busted`; or `unknown_contract`, `not_settled` (its weight is not agreed, or it ended
     otherwise than by being kept); then `nothing_sold`, `no_seller_title`, `no_buyer_title`, `exempt`,
@@ -240,7 +240,7 @@ async def register_invoice_number(
     summary="Withdraw a request",
     status_code=200,
     guards=[without_fields],
-    responses=problems(401, 404, 409),
+    responses=problems(401, 403, 404, 409),
 )
 async def withdraw_invoice(request: SignedIn, invoice_id: FromPath[int]) -> InvoiceView:
     """By whoever asked or the seller, as long as nothing was issued; then it can be asked for anew. Refused:
@@ -262,7 +262,7 @@ def view_of(invoice: Invoice) -> InvoiceView:
     return InvoiceView(**{name: getattr(invoice, name) for name in Invoice.__struct_fields__})
 
 
-async def _sale(gateway: Gateway, caller: Caller, data: NewInvoice) -> Sale:
+async def _sale(gateway: Gateway, caller: Caller, data: InvoiceRequest) -> Sale:
     """What was sold, as it stands in the venue's own books. Raises `InvalidRequest`, `NotFound`, `Refused`."""
     if (data.trade_id is None) == (data.contract_id is None):
         raise InvalidRequest(Fault(None, "either trade_id or contract_id is expected"))
@@ -335,7 +335,7 @@ async def _tell_contract(gateway: Gateway, invoice: Invoice, data: IssuedInvoice
             raise Refused(event.reason, event.detail, field=event.field)
 
 
-def _ask(requested_by: int, sale: Sale, data: NewInvoice, time_ns: int, connection: Connection) -> Invoice:
+def _ask(requested_by: int, sale: Sale, data: InvoiceRequest, time_ns: int, connection: Connection) -> Invoice:
     """The new request, with the titles of this moment. Raises `Refused`."""
     buyer = records.title_of(connection, sale.buyer_id)
     seller = records.title_of(connection, sale.seller_id)
