@@ -156,7 +156,7 @@ class OwnReceipt(Answer, frozen=True, kw_only=True):
 
 Number = Annotated[
     int | None,
-    QueryParameter(ge=1, le=MAX_INTEGER, description="The statement's; left out: the newest."),
+    QueryParameter(ge=0, le=MAX_INTEGER, description="The statement's; left out: the newest."),
 ]
 
 _CSV = {200: ResponseSpec(bytes, generate_examples=False, description="The statement.", media_type="text/csv")}
