@@ -42,10 +42,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_wheel_carries_the_built_terminal_and_the_migrations(installed: Path) -> None:
+def test_the_wheel_carries_the_built_terminal_the_fonts_and_the_migrations(installed: Path) -> None:
     assert (installed / "web" / "static" / "terminal" / "index.html").is_file()
     assert list((installed / "web" / "static" / "terminal").rglob("*.js"))
     assert list((installed / "web" / "static" / "terminal").rglob("*.woff2"))
+    assert len(list((installed / "web" / "static" / "fonts").glob("*.woff"))) > 90
+    assert (installed / "web" / "static" / "fonts" / "LICENSE").is_file()
+    assert (installed / "web" / "documents" / "verify.html").is_file()
     assert (installed / "migrations" / "env.py").is_file()
     assert list((installed / "migrations" / "versions").glob("*.py"))
 
