@@ -17,6 +17,7 @@ import marketdata.tables
 import settlement.tables
 from exchange.engine import Engine
 from exchange.protocol import Entry
+from exchange.reckoning_of_deliveries import Deliveries
 from exchange.reckoning_of_stores import Stores
 from marketdata.candles import start_of
 from marketdata.messages import INTERVALS
@@ -47,7 +48,6 @@ class Reckoning:
     def __init__(self, connection: Connection, report: Callable[[str], Any]) -> None:
         self._connection = connection
         self._told: dict[str, int] = {}
-        self._wrong_in_the_engine = False
         self._report = report
         self.differences = 0
         self.rows = 0
@@ -58,6 +58,7 @@ class Reckoning:
         tables = settlement.tables
         self._configurations = self._rows(tables.venue_configurations)
         self._participants = self._rows(tables.participants)
+        self._accounts_open = self._rows(tables.accounts)
         self._deposits = self._rows(tables.deposits)
         self._lots = self._rows(tables.lots)
         self._receipts = self._rows(tables.receipts)
@@ -79,6 +80,7 @@ class Reckoning:
         self._vouchers = self._rows(tables.vouchers)
         self._pendings = self._rows(tables.pending_transfers)
         self._stores = Stores(self._rows)
+        self._deliveries = Deliveries(self._rows)
         self._trades = self._rows(marketdata.tables.trades)
         self._candles = self._rows(marketdata.tables.candles)
         self._latest_candle: dict[tuple[str, str], Row] = {}
@@ -95,7 +97,6 @@ class Reckoning:
     def _differ(self, about: str, detail: str) -> None:
         self.differences += 1
         told = self._told[about] = self._told.get(about, 0) + 1
-        self._wrong_in_the_engine |= about.startswith("engine's ")
         if told <= MAXIMUM_TOLD:
             self._report(f"{about}: {detail}")
 
@@ -115,6 +116,7 @@ class Reckoning:
                 for transfer in event.transfers:
                     self._transfers.put({**asdict(transfer), **about}, ended=True)
                     self._post(transfer)
+                    self._open_accounts(transfer.debit, transfer.credit)
             case messages.TradeSettled():
                 self._settle(event, stamp)
             case messages.ReceiptChanged():
@@ -161,11 +163,18 @@ class Reckoning:
             case treasury.VoucherChanged():
                 self._vouchers.put({**asdict(event.voucher), **stamp}, ended=event.voucher.state != "proposed")
             case messages.PendingChanged():
+                self._open_accounts(event.pending.debit, event.pending.credit)
                 self._pendings.put({**asdict(event.pending), **stamp}, ended=event.pending.state != "pending")
             case TradeExecuted():
                 self._trade(event, stamp)
             case _:
+                self._deliveries.take(event, stamp)
                 self._stores.take(event, stamp)  # refusals and the steps of matching leave no row
+
+    def _open_accounts(self, *names: str) -> None:
+        for name in names:
+            _, is_participants, number = name.partition("participant:")
+            self._accounts_open.put({"account": name, "participant_id": int(number) if is_participants else None})
 
     def _post(self, transfer: messages.Transfer) -> None:
         for account, amount in ((transfer.debit, -transfer.amount), (transfer.credit, transfer.amount)):
@@ -241,6 +250,7 @@ class Reckoning:
         for rows in (
             self._configurations,
             self._participants,
+            self._accounts_open,
             self._deposits,
             self._lots,
             self._receipts,
@@ -265,21 +275,26 @@ class Reckoning:
         ):
             rows.close()
             self.rows += rows.count
-        self.rows += self._stores.close()
+        self.rows += self._stores.close() + self._deliveries.close()
         for trade_id in sorted(self._busted ^ self._said_busted):
             said = "is not" if trade_id in self._busted else "is"
             self._differ("trades", f"{trade_id} {said} marked as busted")
         self._compare_instruments(engine)
-        if not self._wrong_in_the_engine:
-            self._report(
-                f"engine: {len(self._orders.live):,} live orders, {len(self._receipts.live):,} receipts, "
-                f"{len(self._lots.live):,} lots and {len(self._balances.live):,} balances are what the events say"
-            )
         for about, told in self._told.items():
             if told > MAXIMUM_TOLD:
                 self._report(f"{about}: {told - MAXIMUM_TOLD} more")
 
     # -- the engine against the events
+
+    @property
+    def engine_agrees(self) -> str | None:
+        """What of the engine was found to be as the events say, once all is closed; none where anything was not."""
+        if any(about.startswith("engine's ") for about in self._told):
+            return None
+        return (
+            f"{len(self._orders.live):,} live orders, {len(self._receipts.live):,} receipts, "
+            f"{len(self._lots.live):,} lots and {len(self._balances.live):,} balances are what the events say"
+        )
 
     def _agree_with(self, engine: Engine) -> None:
         everyone = [participant.participant_id for participant in engine.participants()]
@@ -288,6 +303,9 @@ class Reckoning:
         self._same(
             "engine's receipts", self._receipts.live, _by_id(engine.receipts, everyone, "receipt_id"), but="reserved_g"
         )
+        told_deliveries: dict[Any, Row] = {(key,): asdict(order) for key, order in self._deliveries.live.items()}
+        found_deliveries: dict[Any, Row] = {(each.delivery_id,): asdict(each) for each in engine.delivery.all()}
+        self._same("engine's deliveries", told_deliveries, found_deliveries)
         self._same("engine's lots", self._lots.live, {(lot.lot_id,): asdict(lot) for lot in engine.lots()})
         balances = {
             (balance.participant_id, balance.asset): asdict(balance)

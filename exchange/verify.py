@@ -90,6 +90,8 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
     def judge() -> None:
         nonlocal violations
         reckoning.close(engine)
+        if reckoning.engine_agrees is not None:
+            report(f"engine: {reckoning.engine_agrees}")
         sums = Sums(connection, engine, report)
         sums.check()
         violations = sums.violations

@@ -18,6 +18,7 @@ from settlement.messages.treasury import (
 )
 from settlement.projection.rows import Row, add_rows, fit, set_rows
 from settlement.projection.subject import Taker
+from settlement.projection.treasury import open_accounts
 
 
 class Bank:
@@ -45,6 +46,7 @@ class Bank:
         add_rows(connection, tables.reconciliations, self._reconciliations)
         set_rows(connection, tables.withdrawals, list(self._withdrawals.values()))
         set_rows(connection, tables.vouchers, list(self._vouchers.values()))
+        open_accounts(connection, self._pendings.values())
         set_rows(connection, tables.pending_transfers, list(self._pendings.values()))
 
     def _import(self, event: StatementImported, sequence: int, time_ns: int) -> None:

@@ -9,7 +9,7 @@ beside the indexes, and can only add.)
 from collections.abc import Callable, Sequence
 from functools import cache
 from operator import attrgetter, itemgetter
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +21,9 @@ from settlement.tables import storable
 Row = dict[str, Any]
 """Column names and values; each row of a table has them all. None is NULL, in a JSON column too."""
 
+Present = Literal["refused", "overwritten", "kept"]
+"""What becomes of a row whose key is there already."""
+
 _encode: Final = msgspec.json.Encoder().encode
 _postgresql: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
 _quote: Final = _postgresql.identifier_preparer.quote
@@ -29,12 +32,17 @@ _quote: Final = _postgresql.identifier_preparer.quote
 def add_rows(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct]) -> None:
     """Insert rows, or messages that have the table's columns as fields; a key that is there already raises
     `IntegrityError`."""
-    _write(connection, table, rows, overwrite=False)
+    _write(connection, table, rows, "refused")
 
 
 def set_rows(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct]) -> None:
     """As `add_rows`, but where the key is there, overwrite the rest. Keys must differ among the rows."""
-    _write(connection, table, rows, overwrite=True)
+    _write(connection, table, rows, "overwritten")
+
+
+def keep_rows(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct]) -> None:
+    """As `add_rows`, but what is there stays as it is."""
+    _write(connection, table, rows, "kept")
 
 
 def fit(row: Row) -> Row:
@@ -51,38 +59,40 @@ def _fit(value: Any) -> Any:
     return value
 
 
-def _write(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct], *, overwrite: bool) -> None:
+def _write(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct], present: Present) -> None:
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_unrolled(table, overwrite), (_encode(rows).decode(),))
+        connection.exec_driver_sql(_unrolled(table, present), (_encode(rows).decode(),))
     else:
         values = _values(table, isinstance(rows[0], Struct))
-        connection.exec_driver_sql(_one_by_one(table, overwrite), list(map(values, rows)))
+        connection.exec_driver_sql(_one_by_one(table, present), list(map(values, rows)))
 
 
 @cache
-def _unrolled(table: Table, overwrite: bool) -> str:
+def _unrolled(table: Table, present: Present) -> str:
     """Unrolling a `json` value keeps each integer exact, and a nested value as it was written."""
     columns = ", ".join(_quote(column.name) for column in table.c)
     typed = ", ".join(f"{_quote(column.name)} {column.type.compile(_postgresql)}" for column in table.c)
     return (
         f"INSERT INTO {_quote(table.name)} ({columns}) "
-        f"SELECT {columns} FROM json_to_recordset(%s::json) AS told ({typed}){_overwriting(table, overwrite)}"
+        f"SELECT {columns} FROM json_to_recordset(%s::json) AS told ({typed}){_otherwise(table, present)}"
     )
 
 
 @cache
-def _one_by_one(table: Table, overwrite: bool) -> str:
+def _one_by_one(table: Table, present: Present) -> str:
     columns = ", ".join(_quote(column.name) for column in table.c)
     marks = ", ".join("?" * len(table.c))
-    return f"INSERT INTO {_quote(table.name)} ({columns}) VALUES ({marks}){_overwriting(table, overwrite)}"
+    return f"INSERT INTO {_quote(table.name)} ({columns}) VALUES ({marks}){_otherwise(table, present)}"
 
 
-def _overwriting(table: Table, overwrite: bool) -> str:
-    if not overwrite:
+def _otherwise(table: Table, present: Present) -> str:
+    if present == "refused":
         return ""
     keys = ", ".join(_quote(column.name) for column in table.primary_key)
+    if present == "kept":
+        return f" ON CONFLICT ({keys}) DO NOTHING"
     rest = (_quote(column.name) for column in table.c if not column.primary_key)
     return f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in rest)}"
 

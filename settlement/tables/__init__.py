@@ -35,9 +35,10 @@ from settlement.tables.intake import lots
 from settlement.tables.people import participants, venue_configurations
 from settlement.tables.storage import storage_payments, wastage_claims, wastage_settlements, wastage_shares
 from settlement.tables.trading import busts, fills, orders
-from settlement.tables.treasury import adjustments, balances, deposits, transfers
+from settlement.tables.treasury import accounts, adjustments, balances, deposits, transfers
 
 __all__ = [
+    "accounts",
     "adjustments",
     "balances",
     "bank_lines",

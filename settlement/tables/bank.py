@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, Text, UniqueConstraint
 
-from settlement.tables.common import identifier, integer, metadata, words
+from settlement.tables.common import account, identifier, integer, metadata, words
 
 
 def _participant(name: str, *, optional: bool = False) -> Column[int]:
@@ -141,8 +141,8 @@ pending_transfers = Table(
     identifier("pending_id"),
     words("key"),
     words("asset"),
-    words("debit"),
-    words("credit"),
+    account("debit"),
+    account("credit"),
     integer("amount"),
     words("state"),
     integer("posted"),

@@ -35,6 +35,11 @@ def reference(name: str, key: str, *, optional: bool = False, deferred: bool = F
     return Column(name, BigInteger, ForeignKey(key, **when), nullable=optional)
 
 
+def account(name: str) -> Column[str]:
+    """An account of the ledger: a participant's or the venue's own."""
+    return Column(name, Text, ForeignKey("accounts.account"), nullable=False)
+
+
 def rule(name: str, condition: str) -> CheckConstraint:
     """What must hold within a row, in SQL that SQLite and PostgreSQL read alike."""
     return CheckConstraint(condition, name)

@@ -1,8 +1,8 @@
 """Money and goods: what came in, what was posted, what each account holds."""
 
-from sqlalchemy import Column, Index, Table, Text
+from sqlalchemy import Column, Index, Table, Text, UniqueConstraint
 
-from settlement.tables.common import identifier, integer, metadata, reference, rule, words
+from settlement.tables.common import account, identifier, integer, metadata, reference, rule, words
 
 deposits = Table(
     "deposits",
@@ -33,6 +33,16 @@ adjustments = Table(
 )
 """Money that an operator moved between participants; the postings that it led to are in `transfers`."""
 
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", Text, primary_key=True),
+    reference("participant_id", "participants.participant_id", optional=True),
+    UniqueConstraint("participant_id"),
+    rule("owner", "participant_id IS NULL OR account = 'participant:' || participant_id"),
+)
+"""Accounts that something was posted to or is pending on; `participant_id` is null for the venue's own."""
+
 transfers = Table(
     "transfers",
     metadata,
@@ -42,8 +52,8 @@ transfers = Table(
     words("cause"),
     integer("reference_id"),
     words("asset"),
-    words("debit"),
-    words("credit"),
+    account("debit"),
+    account("credit"),
     integer("amount"),
     Index(None, "debit", "transfer_id"),
     Index(None, "credit", "transfer_id"),

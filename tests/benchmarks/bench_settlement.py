@@ -56,7 +56,7 @@ from settlement.messages import (
     WeighLot,
 )
 from settlement.projection import SUBJECTS
-from settlement.projection.rows import _one_by_one, _values
+from settlement.projection.rows import Present, _one_by_one, _values
 from settlement.venue import DEFAULT_VENUE
 from tests.postgres import postgres
 
@@ -188,15 +188,15 @@ class Stopwatch:
 
 
 class Rows:
-    """What settlement wrote, transaction by transaction: a table, whether rows were set over others, and the rows."""
+    """What settlement wrote, transaction by transaction: a table, what became of rows that were there, and the rows."""
 
     def __init__(self) -> None:
-        self.transactions: list[list[tuple[Table, bool, list[tuple[Any, ...]]]]] = []
+        self.transactions: list[list[tuple[Table, Present, list[tuple[Any, ...]]]]] = []
         self.count: Counter[str] = Counter()
 
-    def remember(self, table: Table, rows: Sequence[Any], overwrite: bool) -> None:
+    def remember(self, table: Table, rows: Sequence[Any], present: Present) -> None:
         values = _values(table, isinstance(rows[0], Struct))
-        self.transactions[-1].append((table, overwrite, list(map(values, rows))))
+        self.transactions[-1].append((table, present, list(map(values, rows))))
         self.count[table.name] += len(rows)
 
 
@@ -219,10 +219,10 @@ class Day:
         """Project once, for the rows alone."""
         write = settlement.projection.rows._write
 
-        def listening(connection: Connection, table: Table, rows: Sequence[Any], *, overwrite: bool) -> None:
+        def listening(connection: Connection, table: Table, rows: Sequence[Any], present: Present) -> None:
             if rows:
-                self.rows.remember(table, rows, overwrite)
-            write(connection, table, rows, overwrite=overwrite)
+                self.rows.remember(table, rows, present)
+            write(connection, table, rows, present)
 
         with replaced(settlement.projection.rows, "_write", listening):
             for entries in self.entries:
@@ -267,8 +267,8 @@ def bare(database: Engine, day: Day) -> float:
         for statements in day.rows.transactions:
             if database.dialect.name == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
-            for table, overwrite, values in statements:
-                cursor.executemany(_one_by_one(table, overwrite).replace("?", mark), values)
+            for table, present, values in statements:
+                cursor.executemany(_one_by_one(table, present).replace("?", mark), values)
             connection.commit()
         return time.perf_counter() - started
     finally:

@@ -277,6 +277,7 @@ def test_sums_may_take_more_than_64_bits(database_url: str) -> None:
     database = connect(database_url)
     added = text("INSERT INTO transfers VALUES (:number, 1, 1, 'adjustment', 1, 'CNY', :debit, :credit, :amount)")
     with database.begin() as connection:
+        connection.execute(text("INSERT INTO accounts (account) VALUES ('bank'), ('fees')"))
         for number in range(8):
             debit, credit = ("bank", "fees") if number < 4 else ("fees", "bank")
             row = {"number": number, "debit": debit, "credit": credit, "amount": 2**63 - 1 - number}
