@@ -155,7 +155,7 @@ class ReadingsBody(JsonBody):
         return convert(FiledReadings, fields)
 
 
-@get("/climate", tags=["climate"], summary="The range that is right", responses=problems())
+@get("/climate", tags=["market"], summary="The range that is right", responses=problems())
 async def read_climate(request: Anyone) -> ClimateView:
     """Public."""
     gateway = gateway_of(request)

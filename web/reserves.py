@@ -223,7 +223,7 @@ async def read_reserves_key(request: Anyone) -> Response[bytes]:
 
 @get(
     "/receipts/{receipt_id:int}/reserves",
-    tags=["reserves"],
+    tags=["receipts"],
     summary="A receipt among the reserves",
     responses=problems(401, 404),
 )

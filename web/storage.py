@@ -132,7 +132,7 @@ FirstDay = Annotated[str, QueryParameter(name="from", max_length=10, description
 LastDay = Annotated[str, QueryParameter(name="to", max_length=10, description="The last day, itself included.")]
 
 
-@get("/storage/tariffs", tags=["storage"], summary="Storage tariffs", responses=problems())
+@get("/storage/tariffs", tags=["market"], summary="Storage tariffs", responses=problems())
 async def read_tariffs(request: Anyone) -> Tariffs:
     """Public."""
     gateway = gateway_of(request)
