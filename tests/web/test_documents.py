@@ -47,6 +47,8 @@ async def test_a_receipt_states_all_that_the_standard_asks_for(office: Office) -
     """GB/T 30332-2024 and Civil Code art. 909."""
     office.gateway.take(replace(DEFAULT_VENUE, storage=(TARIFF,)))
     grower, warehouse = await office.as_("grower"), await office.as_("warehouse")
+    title = {"title": "合作社", "tax_status": "producer", "address": "广东省湛江市遂溪县北坡镇"}
+    assert (await grower.put("/api/v1/invoices/title", json=title)).status_code == 200
     lot = await post(grower, "lots", new_lot(500, cartons=37, certificate_number="HG-2026-001", marks="红星蕉"), 201)
     path = f"lots/{lot['lot_id']}"
     await post(warehouse, f"{path}/weighing", {"gross_g": 510_700, "tare_g": 10_000, "scale_id": "A"})
@@ -56,7 +58,7 @@ async def test_a_receipt_states_all_that_the_standard_asks_for(office: Office) -
     text = pdf.text
     for words in (
         *("仓单", "Warehouse receipt", NUMBER, "有效 issued"),
-        *("存货人 depositor", "持有人 holder", f"grower 先生（{GROWER}）"),
+        *("存货人及住所 depositor, residence", f"grower 先生 P{GROWER}", "广东省湛江市遂溪县北坡镇", "持有人 holder"),
         *(
             "巴西蕉（一等）",
             "500.700",

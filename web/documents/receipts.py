@@ -32,6 +32,7 @@ from web.documents.wording import (
     yuan,
 )
 from web.elements import Elements, Goods, Insurance, StorageFee, elements_of
+from web.invoice_records import title_of
 from web.ports import Gateway
 from web.views import is_id, live, past
 
@@ -127,16 +128,19 @@ def number_of(receipt: Receipt) -> str:
     return receipt_number(receipt.warehouse, receipt.issued_ns, receipt.receipt_id)
 
 
-def draft(gateway: Gateway, found: Found) -> Draft:
-    """The receipt as a document."""
+async def draft(gateway: Gateway, found: Found) -> Draft:
+    """The receipt as a document. Where the depositor lives is what he has told for his invoices."""
     receipt, elements, venue = found.receipt, found.elements, gateway.venue()
+    depositor_id = elements.depositor.participant_id
+    title = await gateway.own_records(lambda connection: title_of(connection, depositor_id))
+    residence = "住所未登记 residence not registered" if title is None or not title.address else title.address
     period = f"{day(elements.storage_from_ns)} 至 {day(elements.storage_until_ns)}"
     parents = "、".join(number_of(parent) for parent in found.parents)
     blocks: tuple[Block, ...] = (
         Fields(
             Words("存货人与持有人", "Depositor and holder"),
             (
-                Field(Words("存货人", "depositor"), Words(name_of(gateway, elements.depositor.participant_id))),
+                Field(Words("存货人及住所", "depositor, residence"), Words(name_of(gateway, depositor_id), residence)),
                 Field(Words("持有人", "holder"), Words(name_of(gateway, receipt.participant_id))),
             ),
         ),

@@ -37,7 +37,7 @@ async def receipt_document(
     found = await receipts.find(gateway, receipt_id, min_sequence)
     if found is None or not (sees_all(request.user) or found.receipt.participant_id == request.user.participant_id):
         raise NotFound("unknown_receipt")
-    return await answer(request, receipts.draft(gateway, found))
+    return await answer(request, await receipts.draft(gateway, found))
 
 
 @get(

@@ -86,4 +86,4 @@ def place(warehouse: str, venue: ConfigureVenue) -> Words:
 def name_of(gateway: Gateway, participant_id: int) -> str:
     """A participant's name and number; a dash for nobody."""
     participant = gateway.participant(participant_id)
-    return "—" if participant is None else f"{participant.display_name}（{participant_id}）"
+    return "—" if participant is None else f"{participant.display_name} P{participant_id}"
