@@ -12,6 +12,7 @@ from settlement.delivery.states import FETCHABLE, STATES, Step
 from settlement.hand_over_codes import code_digest
 from settlement.messages.delivery import AcceptDelivery, DeliveryCause, HandOver, Load, RenewCode
 from settlement.receipts import LiveReceipt
+from settlement.storekeeper import collect
 
 HOUR_NS: Final = 3_600 * NANOSECONDS
 UNLOADED: Final = "left when the last truck was loaded"
@@ -69,11 +70,13 @@ class Gate:
     def _leave(self, found: OpenDelivery, receipt: LiveReceipt) -> None:
         """The weighed trucks drive off: their grams are posted, the last one ends the receipt.
 
-        Shrinkage that was recorded since a truck was weighed may have left less on the receipt than it carries: then
-        what there is on the books is posted.
+        Storage was paid when it was weighed. What has come due since, over midnight, is taken from the holder's free
+        cash as far as that reaches, and the rest lapses. Shrinkage that was recorded since may have left less on the
+        receipt than the trucks carry: then what there is on the books is posted.
         """
         books = self._books
         register = self._register
+        books.post("storage", receipt.receipt_id, collect(books, receipt, "delivery", receipt.receipt_id))
         left_g = receipt.weight_g
         gone: list[Load] = []
         for load in found.loads:

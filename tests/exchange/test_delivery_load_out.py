@@ -14,7 +14,7 @@ from settlement.messages import (
 )
 from settlement.messages.delivery import DeliveryTerms, LoadChanged
 from settlement.messages.receipts import StockChanged
-from settlement.messages.storage import PayStorage, StorageTariff, WastageClaimed
+from settlement.messages.storage import PayStorage, StoragePaid, StorageTariff, WastageClaimed
 from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, OPERATOR, WANG, WAREHOUSE, told
 from tests.exchange.gate import CODE, OTHER_CODE, Gate, wall
 
@@ -129,6 +129,19 @@ def test_storage_is_paid_before_load_out() -> None:
     gate.time_ns += DAY_NS
     gate.weigh_out(delivery_id, 3_000_000)
     assert gate.refused() == ("storage_unpaid", "delivery_id"), "another day for what was left"
+
+
+def test_a_truck_that_stands_over_midnight_owes_another_day() -> None:
+    tariff = StorageTariff(warehouse="SX1", fen_per_tonne_day=300)
+    gate, delivery_id = gate_with(storage=(tariff,))
+    before = gate.money(LI)[0]
+    gate.weigh_out(delivery_id, 1_500_000)
+    gate.time_ns += DAY_NS
+    gate.hand_over(delivery_id)
+    paid = gate.only(StoragePaid)
+    assert (paid.cause, paid.weight_g, paid.due_fen, paid.amount_fen) == ("delivery", 4_000_000, 1_200, 1_200)
+    assert gate.money(LI)[0] == before - 1_200
+    assert gate.order().handed_g == 1_500_000
 
 
 # By appointment
