@@ -1,11 +1,11 @@
 """The sequencer: gives commands one order and one time, runs them, makes them durable, and only then speaks.
 
-    offer ─► waiting (bounded) ─► a batch: time, engine ─► journal's thread ─► on_committed ─► answers
-                    ▲                                           │
+    offer ─► waiting (bounded) ─► a batch: time, engine ─► committer ─► on_committed ─► answers
+                    ▲                                          │
                     └── what arrives meanwhile is the next batch ◄┘
 
-One batch is under way at a time. It is executed in the event loop and committed in one thread of its own while the
-loop goes on accepting; so the more is asked, the more share a sync of the disk. Between execution and commit the
+One batch is under way at a time. It is executed in the event loop and committed beside it (`exchange.committer`) while
+the loop goes on accepting; so the more is asked, the more share a sync of the disk. Between execution and commit the
 engine is ahead of the journal by that batch, for the milliseconds of the commit: who reads the engine awaits
 `settled()` first and reads at once, without another `await` in between. What is then read is committed and true of
 `sequence`.
@@ -20,13 +20,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
-from threading import Lock, Thread
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from exchange.clock import Clock, ManualClock
+from exchange.committer import Committer, ThreadCommitter
 from exchange.journal import Journal, Record, seal
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry
 from exchange.replay import Machine, run_batch
@@ -42,11 +41,6 @@ the journal would hold. A sync shared by so many already costs each next to noth
 
 HASH_COMMANDS: Final = 4096
 """A row carries the state's hash at least each so many commands; so do the first row after a start and the last."""
-
-FIRST_LENT_SECONDS: Final = 0.0005
-LENT_SECONDS: Final = 0.0002
-LENDING_PERIOD_SECONDS: Final = 0.001
-"""How long the event loop stands still for the journal's thread: see `Sequencer._lend`."""
 
 LONGEST_TIMER_SECONDS: Final = 1.0
 """Loop timers run on another clock than the venue: after a jump of the machine's time a deadline is at most so
@@ -64,7 +58,7 @@ class Statistics(Struct):
     execute_ns: int = 0
     """Spent in engine, state hash and encoding."""
     commit_ns: int = 0
-    """From handing a batch to the journal's thread to hearing of it: sync and handover."""
+    """From handing a batch to the committer to hearing of it: sync and handover."""
     last_batch: int = 0
     last_commit_ns: int = 0
 
@@ -87,7 +81,7 @@ class Sequencer:
 
     The engine stands where the journal ends (`replay`). `on_committed` is told of each batch in order, after its
     commit and before its answers; `on_halted` once, of the reason. Both are plain calls in the loop and must be
-    short.
+    short. `stopwatch` measures what `statistics` tells, and decides nothing.
     """
 
     def __init__(
@@ -96,9 +90,12 @@ class Sequencer:
         journal: Journal,
         clock: Clock,
         *,
+        committer: Committer | None = None,
         maximum_waiting: int = MAXIMUM_WAITING,
         batch_commands: int = BATCH_COMMANDS,
+        stopwatch: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
+        """Without a committer the journal has a thread of its own."""
         tip = journal.tip()
         assert engine.sequence == tip.sequence, "the engine has executed what the journal holds"
         assert engine.time_ns >= tip.time_ns
@@ -112,6 +109,7 @@ class Sequencer:
         self._clock = clock
         self._maximum_waiting = maximum_waiting
         self._batch_commands = batch_commands
+        self._stopwatch = stopwatch
 
         self._waiting: deque[_Waiting] = deque()
         self._scheduled = False
@@ -127,9 +125,7 @@ class Sequencer:
         self._deadline_ns = engine.next_deadline_ns()
         self._timer: asyncio.TimerHandle | None = None
 
-        self._lending: asyncio.TimerHandle | None = None
-        self._thread = _Committer(journal, self._loop, self._told)
-        self._thread.start()
+        self._committer = committer or ThreadCommitter(journal)
         self._set_timer()
 
     # -- what everyone asks
@@ -218,7 +214,12 @@ class Sequencer:
                 self._unhashed = HASH_COMMANDS
                 self._run([None], [])
                 await self._idle()
-        await self._thread.finished()
+        try:
+            await self._committer.close()
+        except Exception as error:
+            # What was acknowledged is durable all the same: the log of the journal has it.
+            _log.error("the journal could not be closed: %s", error)
+            self.halt("the journal could not be closed")
 
     # -- batches
 
@@ -259,7 +260,7 @@ class Sequencer:
 
     def _run(self, wanted: list[Command | None], answers: list[asyncio.Future[Outcome]]) -> None:
         """Execute a batch and hand it to the journal."""
-        started_ns = time.perf_counter_ns()
+        started_ns = self._stopwatch()
         time_ns = self.time_ns
         first = self._sequence + 1
         commands = tuple(AdvanceTime(time_ns) if command is None else command for command in wanted)
@@ -277,38 +278,16 @@ class Sequencer:
             return
         if hashed:
             self._unhashed = 0
-        handed_ns = time.perf_counter_ns()
+        handed_ns = self._stopwatch()
         self.statistics.execute_ns += handed_ns - started_ns
         self._under_way = _Batch(entry, record, answers, handed_ns)
-        self._thread.commit(record)
-        self._lend(FIRST_LENT_SECONDS)
+        self._committer.commit(record, self._committed)
 
-    def _lend(self, seconds: float) -> None:
-        """Wait at most so long for the journal's thread, and again each millisecond.
-
-        The thread cannot tell that it is done without the interpreter's lock, and a loop that never rests does not
-        leave it the lock: what the loop lets go of while it polls, it has again before the thread is awake. Commits
-        took half a second then, at any switch interval. So the loop stands still for it: at once, since a fast disk
-        is done before anyone misses the loop, and then now and again, for a thread that lacks only the lock.
-        """
-        if self._thread.done(seconds):
-            self._committed()
-        else:
-            self._lending = self._loop.call_later(LENDING_PERIOD_SECONDS, self._lend, LENT_SECONDS)
-
-    def _told(self) -> None:
-        """The journal's thread says that it is done, unless the loop has noticed by itself."""
-        if self._under_way is not None and self._thread.done(0):
-            self._committed()
-
-    def _committed(self) -> None:
-        """The journal's thread has done with the batch under way."""
+    def _committed(self, failure: BaseException | None) -> None:
+        """The committer has done with the batch under way."""
         batch = self._under_way
-        assert batch is not None
-        if self._lending is not None:
-            self._lending.cancel()
-            self._lending = None
-        failure = self._thread.failure
+        if batch is None:  # the venue has halted meanwhile: whether the batch is durable, the next start will see
+            return
         if failure is not None:
             _log.error("the journal failed in the batch at sequence %d: %s", batch.entry.first_sequence, failure)
             self._halt(f"the journal cannot be written: {failure}", batch.answers)
@@ -343,7 +322,7 @@ class Sequencer:
 
     def _count(self, batch: _Batch) -> None:
         statistics = self.statistics
-        took_ns = time.perf_counter_ns() - batch.handed_ns
+        took_ns = self._stopwatch() - batch.handed_ns
         statistics.batches += 1
         statistics.commands += len(batch.entry.commands)
         statistics.commit_ns += took_ns
@@ -404,47 +383,3 @@ class Sequencer:
         _log.critical("the venue has halted: %s", reason)
         for tell in self.on_halted:
             tell(reason)
-
-
-class _Committer(Thread):
-    """The one thread that writes the journal. Handed over and told back in 25 µs, where a pool of one took 31."""
-
-    def __init__(self, journal: Journal, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
-        super().__init__(name="journal", daemon=True)
-        self.failure: BaseException | None = None
-        self._journal = journal
-        self._loop = loop
-        self._tell = told
-        self._records: SimpleQueue[Record | None] = SimpleQueue()
-        self._done = Lock()
-        self._done.acquire()
-        self._finished: asyncio.Future[None] = loop.create_future()
-        self._asked_to_finish = False
-
-    def commit(self, record: Record) -> None:
-        self._records.put(record)
-
-    def done(self, seconds: float) -> bool:
-        """Whether the record handed over has been dealt with, after waiting at most so long; says yes once."""
-        return self._done.acquire(timeout=seconds)
-
-    async def finished(self) -> None:
-        """Close the journal and end, after what was handed over."""
-        if not self._asked_to_finish:
-            self._asked_to_finish = True
-            self._records.put(None)
-        await asyncio.shield(self._finished)
-        self.join()
-
-    def run(self) -> None:
-        while (record := self._records.get()) is not None:
-            try:
-                self._journal.append(record)
-            except BaseException as error:
-                self.failure = error
-            self._done.release()
-            self._loop.call_soon_threadsafe(self._tell)
-        try:
-            self._journal.close()
-        finally:
-            self._loop.call_soon_threadsafe(self._finished.set_result, None)
