@@ -188,6 +188,7 @@ class Engine:
         self._reach(time_ns)
         self._clearing.client_ids.forget(time_ns)
         self._clearing.trades.forget(time_ns)
+        self._treasury.forget()
         if len(self._clearing.order_digest.changed) > MAXIMUM_CHANGED:
             self.state_hash()
         return self._clearing.close()

@@ -227,7 +227,7 @@ class Ledger:
         assert 0 < len(batch) <= MAXIMUM_BATCH
         due_ns = self.next_timeout_ns()
         assert due_ns is None or due_ns > time_ns
-        self._forget(time_ns)
+        self.forget(time_ns)
         draft = _Draft(self, self._known, self._set_aside, elsewhere)
         found: list[Status] = []
         for request in batch:
@@ -262,6 +262,14 @@ class Ledger:
             self._end(pending, "expired", 0, time_ns)
             expired.append(pending_message(pending))
         return tuple(expired)
+
+    def forget(self, time_ns: int) -> None:
+        """Keys of what ended too long ago are free again. O(1) each."""
+        ended = self._ended
+        while ended and ended[0].ended_ns <= time_ns - REMEMBERED_NS:
+            key = ended.popleft().request.key
+            del self._known[key]
+            self._digest.changed[key] = None
 
     def balance(self, asset: str, account: str) -> int:
         return self.balances.get(asset, {}).get(account, 0)
@@ -409,14 +417,6 @@ class Ledger:
         pending.ended_ns = time_ns
         self._ended.append(pending)
         self._digest.changed[request.key] = None
-
-    def _forget(self, time_ns: int) -> None:
-        """Keys of what ended too long ago are free again. O(1) each."""
-        ended = self._ended
-        while ended and ended[0].ended_ns <= time_ns - REMEMBERED_NS:
-            key = ended.popleft().request.key
-            del self._known[key]
-            self._digest.changed[key] = None
 
 
 class _Draft:

@@ -158,6 +158,13 @@ class Treasury:
     def reach(self) -> None:
         self._withdrawals.expire(self._cashier.expire())
 
+    def forget(self) -> None:
+        """What ended long ago is not remembered any more. Time's coming alone does that: a request that is refused, or was
+        made before, changes nothing.
+        """
+        self._books.ledger.forget(self._books.time_ns)
+        self._withdrawals.forget()
+
     # State
 
     def state(self) -> bytes:

@@ -77,7 +77,6 @@ class Withdrawals:
         if purse is None:
             books.refuse(command, "unknown_participant", "participant_id")
             return
-        self._forget()
         known = self._by_reference.get((command.participant_id, command.client_reference))
         if known is not None:
             self._repeat(command, self._withdrawals[known])
@@ -206,6 +205,17 @@ class Withdrawals:
             if withdrawal.state == "requested" and _key(withdrawal) in keys:
                 self._end(withdrawal, "expired", "not_approved")
 
+    def forget(self) -> None:
+        """What ended thirty days ago is not remembered any more. O(1) each."""
+        latest_ns = self._books.time_ns - REMEMBERED_NS
+        ended = self._ended
+        while ended and ended[0].ended_ns is not None and ended[0].ended_ns <= latest_ns:
+            forgotten = ended.popleft()
+            del self._withdrawals[forgotten.withdrawal_id]
+            self._digest.changed[forgotten.withdrawal_id] = None
+            if forgotten.participant_id is not None and forgotten.client_reference is not None:
+                del self._by_reference[forgotten.participant_id, forgotten.client_reference]
+
     # Looking
 
     def in_flight(self) -> tuple[int, int]:
@@ -311,17 +321,6 @@ class Withdrawals:
             live.pop(withdrawal_id, None)
         if not live:
             del self._live[participant_id]
-
-    def _forget(self) -> None:
-        """What ended thirty days ago is not remembered any more. O(1) each."""
-        latest_ns = self._books.time_ns - REMEMBERED_NS
-        ended = self._ended
-        while ended and ended[0].ended_ns is not None and ended[0].ended_ns <= latest_ns:
-            forgotten = ended.popleft()
-            del self._withdrawals[forgotten.withdrawal_id]
-            self._digest.changed[forgotten.withdrawal_id] = None
-            if forgotten.participant_id is not None and forgotten.client_reference is not None:
-                del self._by_reference[forgotten.participant_id, forgotten.client_reference]
 
 
 def _request_key(participant_id: int, client_reference: str) -> str:

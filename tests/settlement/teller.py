@@ -57,6 +57,7 @@ class Teller:
             self.books.time_ns = due_ns
             self.treasury.reach()
         self.books.time_ns = until_ns
+        self.treasury.forget()
         return self._close()
 
     def _close(self) -> list[Any]:

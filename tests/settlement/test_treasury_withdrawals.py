@@ -193,3 +193,15 @@ def test_a_restart_forgets_nothing(teller: Teller) -> None:
     assert changed(shown).state == "paid"
     assert changed(again.wait(DAY_NS)).state == "expired"
     assert again.money(LI) == (800, 0)
+
+
+def test_it_is_time_that_forgets_and_not_a_request_that_changes_nothing(teller: Teller) -> None:
+    teller.ask(LI, 100, "w-1")
+    teller.do(CancelWithdrawal(participant_id=LI, withdrawal_id=1))
+    teller.ask(LI, 200, "w-2")
+    teller.wait(31 * DAY_NS)
+    kept = teller.treasury.state()
+    assert refused(teller.ask(LI, 5_000, "w-3"))[0] == "insufficient_funds"
+    assert only(WithdrawalRepeated, teller.ask(LI, 200, "w-2")).withdrawal.withdrawal_id == 2
+    assert teller.treasury.state() == kept
+    assert changed(teller.ask(LI, 100, "w-1")).withdrawal_id == 3
