@@ -17,6 +17,7 @@ import marketdata.tables
 import settlement.tables
 from exchange.engine import Engine
 from exchange.protocol import Entry
+from exchange.reckoning_of_contracts import Contracts
 from exchange.reckoning_of_deliveries import Deliveries
 from exchange.reckoning_of_stores import Stores
 from marketdata.candles import start_of
@@ -81,6 +82,7 @@ class Reckoning:
         self._pendings = self._rows(tables.pending_transfers)
         self._stores = Stores(self._rows)
         self._deliveries = Deliveries(self._rows)
+        self._contracts = Contracts(self._rows)
         self._trades = self._rows(marketdata.tables.trades)
         self._candles = self._rows(marketdata.tables.candles)
         self._latest_candle: dict[tuple[str, str], Row] = {}
@@ -169,6 +171,7 @@ class Reckoning:
                 self._trade(event, stamp)
             case _:
                 self._deliveries.take(event, stamp)
+                self._contracts.take(event, stamp)
                 self._stores.take(event, stamp)  # refusals and the steps of matching leave no row
 
     def _open_accounts(self, *names: str) -> None:
@@ -275,7 +278,7 @@ class Reckoning:
         ):
             rows.close()
             self.rows += rows.count
-        self.rows += self._stores.close() + self._deliveries.close()
+        self.rows += self._stores.close() + self._deliveries.close() + self._contracts.close()
         for trade_id in sorted(self._busted ^ self._said_busted):
             said = "is not" if trade_id in self._busted else "is"
             self._differ("trades", f"{trade_id} {said} marked as busted")
@@ -306,6 +309,13 @@ class Reckoning:
         told_deliveries: dict[Any, Row] = {(key,): asdict(order) for key, order in self._deliveries.live.items()}
         found_deliveries: dict[Any, Row] = {(each.delivery_id,): asdict(each) for each in engine.delivery.all()}
         self._same("engine's deliveries", told_deliveries, found_deliveries)
+        told_contracts: dict[Any, Row] = {(key,): asdict(each) for key, each in self._contracts.live.items()}
+        found_contracts: dict[Any, Row] = {(each.contract_id,): asdict(each) for each in engine.contracts.all()}
+        self._same("engine's contracts", told_contracts, found_contracts)
+        for account, held in self._contracts.held.items():
+            kept = self._accounts.get((account, messages.CASH), 0)
+            if kept != held:
+                self._differ("ledger", f"{account} has {kept}, the contracts hold {held}")
         self._same("engine's lots", self._lots.live, {(lot.lot_id,): asdict(lot) for lot in engine.lots()})
         balances = {
             (balance.participant_id, balance.asset): asdict(balance)

@@ -36,6 +36,7 @@ CAUSES = (
     "picked_up",
     "failed",
     "failure_dismissed",
+    "drawn",
     "made_good",
     "weighed",
     "weight_stated",

@@ -98,10 +98,13 @@ class Collection:
     def drawn(self, contract_id: int, escrow_fen: int, earnest_fen: int) -> None:
         """A buy-in has posted so much out of what the contract holds."""
         contract = self._register.get(contract_id)
-        assert contract is not None
+        if contract is None or not escrow_fen + earnest_fen:
+            return
+        self._register.check(contract, "made_good")
         till = Till(self._books, contract)
         till.drawn(escrow_fen, earnest_fen)
-        self._register.correct(till.close(earnest_drawn_fen=contract.earnest_drawn_fen + earnest_fen))
+        contract = till.close(earnest_drawn_fen=contract.earnest_drawn_fen + earnest_fen)
+        self._register.put(contract, "drawn")
 
     def on_made_good(self, contract_id: int, delivery_id: int, weight_g: int, bought_g: int, settled_g: int) -> None:
         """The buy-in is over: so much will not be delivered. The earnest money of that part, as far as the buy-in has

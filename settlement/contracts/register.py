@@ -151,11 +151,6 @@ class Register:
             if not mine:
                 del self._of[participant_id]
 
-    def correct(self, contract: Contract) -> None:
-        """Keep a contract of which another office has moved money; that office tells it."""
-        self._contracts[contract.contract_id] = contract
-        self._digest.changed[contract.contract_id] = None
-
     def _seat(self, contract: Contract) -> None:
         self._contracts[contract.contract_id] = contract
         for participant_id in (contract.buyer_id, contract.seller_id):

@@ -47,6 +47,7 @@ ContractCause = Literal[
     "picked_up",
     "failed",
     "failure_dismissed",
+    "drawn",
     "made_good",
     "weighed",
     "weight_stated",

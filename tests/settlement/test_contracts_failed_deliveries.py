@@ -28,8 +28,7 @@ def draw(books: ContractBooks, escrow_fen: int, earnest_fen: int) -> None:
     for account, amount in (("escrow", escrow_fen), ("earnest", earnest_fen)):
         if amount:
             books.books.pay(account, books.books.purses[LI], amount)
-    books.books.balances.clear()
-    books.contracts.collection.drawn(1, escrow_fen, earnest_fen)
+    assert causes(books.let("drawn", 1, escrow_fen, earnest_fen)) == ["drawn"]
 
 
 def test_a_failure_stops_the_terms_and_the_seller_answers_for_it() -> None:
