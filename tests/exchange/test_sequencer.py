@@ -334,6 +334,28 @@ async def test_a_deadline_that_passed_while_the_venue_was_down_is_met_at_the_sta
         assert engine.deadlines == {}
 
 
+async def test_a_machine_whose_clock_jumps_changes_nothing(path: Path) -> None:
+    """Back by hours and forward by days, in any order: time goes on as it passes, and no deadline comes before it."""
+    second, day = 10**9, 86_400 * 10**9
+    passed_ns = set_ns = 0
+    clock = RealClock(source=lambda: day + set_ns + passed_ns, steady=lambda: passed_ns)
+    async with venue(SqliteJournal(path), clock=clock) as (sequencer, engine):
+        deadline_ns = day + 20 * second
+        await sequencer.submit(change(f"UNTIL-{deadline_ns}"))
+        for step_ns in (0, -5 * 3_600 * second, 9 * day, -2 * day, 30 * second, -30 * second):
+            set_ns += step_ns
+            passed_ns += second
+            assert (await sequencer.submit(change("A"))).time_ns < deadline_ns + 11 * second
+        set_ns = 0
+        passed_ns = 19 * second
+        assert (await sequencer.submit(change("A"))).time_ns >= deadline_ns - second
+        passed_ns = 60 * second
+        assert (await sequencer.submit(change("A"))).time_ns == day + 60 * second
+        assert engine.deadlines == {}
+    times = [record.time_ns for record in rows(path)]
+    assert times == sorted(times)
+
+
 async def test_a_manual_clock_moves_the_engine_and_outlives_a_restart(path: Path) -> None:
     async with venue(SqliteJournal(path), clock=ManualClock(100)) as (sequencer, engine):
         await sequencer.submit(change("UNTIL-200"))
