@@ -309,7 +309,8 @@ class Trading:
         Refused without a number: what `draft` does not know. Rejected: the market's reasons; `invalid_receipt_id` (a
         buy names none); `receipt_expires` (before an auction would end); as orders `insufficient_funds`,
         `unknown_receipt`, `insufficient_goods`, `too_many_lots`, `below_storage`; where it leads to a contract
-        `outside_calendar`, `goods_expire` (see `settlement.contracts`), of a bid `seller_uncovered`.
+        `exceeds_maximum`, `outside_calendar`, `goods_expire` (see `settlement.contracts`), of a bid
+        `seller_uncovered`.
         """
         participant_id = command.participant_id
         known = self._client_ids.get(participant_id, command.client_order_id)
@@ -426,7 +427,8 @@ class Trading:
             assert ends_ns is not None
             extended_ns = 0 if auction is None else trade_ns + auction.extension_ns
             trade_ns = max(ends_ns, extended_ns)
-        return self._contracts.refuse_entry(terms, lots, trade_ns)
+        assert order.bound is not None
+        return self._contracts.refuse_entry(terms, order.bound * order.quantity, lots, trade_ns)
 
     def _raise_seller(self, order: Order) -> str | None:
         """An auction that rises takes its seller's earnest money along; `seller_uncovered` changes nothing.
@@ -463,7 +465,8 @@ class Trading:
                 open_fen = counter.price * accepted + listing.bound * (left - accepted)
                 if listing.terms is not None:
                     lots = listing.lots or self._clearing.orders[command.counter_id].lots
-                    refusal = self._contracts.refuse_entry(listing.terms, lots, self._books.time_ns)
+                    value_fen = listing.traded_fen + open_fen
+                    refusal = self._contracts.refuse_entry(listing.terms, value_fen, lots, self._books.time_ns)
                 if refusal is None:
                     refusal = self._clearing.raise_reservation(listing, listing.cost_fen(open_fen))
             self._clearing.own_order_id = counter.listing_id

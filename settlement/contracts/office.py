@@ -30,7 +30,7 @@ from settlement.contracts.register import Deliveries, Register
 from settlement.contracts.terms import deadlines
 from settlement.contracts.weighing import Weighing
 from settlement.ledger import FEES
-from settlement.messages import CASH, LotsDelivered, TradeSettled
+from settlement.messages import CASH, MAXIMUM_INTEGER, LotsDelivered, TradeSettled
 from settlement.messages.contracts import (
     AcceptGoods,
     AgreeWeight,
@@ -111,12 +111,16 @@ class Contracts:
 
     # Trades
 
-    def refuse_entry(self, terms: ContractTerms, lots: Lots, trade_ns: int) -> str | None:
-        """What stands against a contract of a trade at that time over these goods, as far as they are known; or None.
+    def refuse_entry(self, terms: ContractTerms, value_fen: int, lots: Lots, trade_ns: int) -> str | None:
+        """What stands against contracts of at most that value, traded at that time over these goods, as far as they are
+        known; or None.
 
-        `outside_calendar`: the venue's trading days are not told so far. `goods_expire`: some of the goods have no
-        green life up to the end of the term for fetching them. O(lots).
+        `exceeds_maximum`: no cash stands for the whole price yet, so the number itself is bounded. `outside_calendar`:
+        the venue's trading days are not told so far. `goods_expire`: some of the goods have no green life up to the end
+        of the term for fetching them. O(lots).
         """
+        if value_fen > MAXIMUM_INTEGER:
+            return "exceeds_maximum"
         reached = deadlines(terms, self.days, venue_day(trade_ns))
         if reached is None:
             return "outside_calendar"

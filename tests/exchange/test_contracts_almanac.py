@@ -53,7 +53,7 @@ async def told_house(
         told = Told(running, [], [])
 
         def hear(entry: Entry) -> None:
-            told.commands.extend(command.__struct_config__.tag for command in entry.commands)
+            told.commands.extend(str(command.__struct_config__.tag) for command in entry.commands)
             for events in entry.events:
                 told.announced.extend(event for event in events if isinstance(event, TradingDaysAnnounced))
 
@@ -109,9 +109,9 @@ async def test_a_year_that_nobody_knows_is_not_told(tmp_path: Path, caplog: pyte
             assert venue.announced[-1].until < "2027-01-05"
             told = venue.days.told()
             assert told is not None
-            assert venue.house.engine.contracts.refuse_entry(ContractTerms(), [], at("2026-11-23", "10:00")) is None
+            assert venue.house.engine.contracts.refuse_entry(ContractTerms(), 1, [], at("2026-11-23", "10:00")) is None
             late = at("2026-12-28", "10:00")
-            assert venue.house.engine.contracts.refuse_entry(ContractTerms(), [], late) == "outside_calendar"
+            assert venue.house.engine.contracts.refuse_entry(ContractTerms(), 1, [], late) == "outside_calendar"
     assert "contracts reach no further than" in caplog.text
 
 

@@ -252,3 +252,14 @@ def test_the_same_commands_lead_to_the_same_contracts() -> None:
     for sequence, (command, time_ns) in enumerate(venue.commands, 1):
         again.execute(command, sequence, time_ns)
     assert again.state_hash() == venue.engine.state_hash()
+
+
+def test_a_price_beyond_all_numbers_is_no_contract() -> None:
+    venue = ContractFloor(ContractTerms(earnest_permille=0, tolerance_permille=0), fee_rate_ppm=0)
+    receipt_id = venue.lot()
+    listing = venue.list_lot(CHEN, 1_000, 2**53 // 1_000 + 1, receipt_id=receipt_id)
+    assert (listing.status, listing.reason) == ("rejected", "exceeds_maximum")
+    assert venue.goods(CHEN) == (10_000_000, 0)
+    most = venue.list_lot(CHEN, 1_000, 2**53 // 1_000, receipt_id=receipt_id)
+    assert most.status == "resting"
+    assert venue.take(LI, most.order_id, 1_000).status == "filled"
