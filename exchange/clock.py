@@ -127,7 +127,7 @@ class ManualClock:
 def span(duration_ns: int) -> str:
     """A duration for people, in its two largest units: `3 d 2 h`."""
     seconds = duration_ns // 10**9
-    parts = []
+    parts: list[str] = []
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         count, seconds = divmod(seconds, length)
         if count or parts:
