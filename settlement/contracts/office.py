@@ -27,7 +27,7 @@ from settlement.contracts.money import Till
 from settlement.contracts.performance import Performance
 from settlement.contracts.quality import Quality
 from settlement.contracts.register import Deliveries, Register
-from settlement.contracts.terms import deadlines
+from settlement.contracts.terms import deadlines, deadlines_at_last
 from settlement.contracts.weighing import Weighing
 from settlement.ledger import FEES
 from settlement.messages import CASH, MAXIMUM_INTEGER, LotsDelivered, TradeSettled
@@ -142,8 +142,7 @@ class Contracts:
         terms = sell.terms
         assert terms is not None
         assert buy.terms == terms
-        reached = deadlines(terms, self.days, venue_day(books.time_ns))
-        assert reached is not None
+        reached = deadlines_at_last(terms, self.days, venue_day(books.time_ns))
         contract_id = self._register.last_contract_id + 1
         value = trade.price * trade.quantity
         buyer_earnest, buyer_fee = self._charge(buy, trade, value, trade.aggressor_side == "buy")

@@ -2,7 +2,7 @@
 
 from exchange.engine import Engine
 from matching.messages import AcceptanceRejected, SetPhase
-from settlement.messages.contracts import ContractTerms
+from settlement.messages.contracts import AnnounceTradingDays, ContractTerms
 from tests.exchange.contract_floor import AGREED, AUCTIONED, ContractFloor, weekdays
 from tests.exchange.floor import CHEN, HOUR_NS, LI, SYMBOL, WANG, time_of
 
@@ -263,3 +263,18 @@ def test_a_price_beyond_all_numbers_is_no_contract() -> None:
     most = venue.list_lot(CHEN, 1_000, 2**53 // 1_000, receipt_id=receipt_id)
     assert most.status == "resting"
     assert venue.take(LI, most.order_id, 1_000).status == "filled"
+
+
+def test_days_that_do_not_trade_any_more_leave_a_standing_auction_the_last_day_that_is_told() -> None:
+    venue = floor()
+    ends_ns = time_of("2026-12-11", 10)
+    auction = venue.auction(CHEN, 1_000, 250, symbol=AUCTIONED, receipt_id=2, ends_ns=ends_ns)
+    venue.bid(LI, auction.order_id, 250)
+    # A typhoon: the venue stays closed from the fourteenth on.
+    venue.do(AnnounceTradingDays(since="2026-12-14", until="2026-12-31", days=()))
+    venue.wait_until(ends_ns)
+    contract = venue.contract()
+    assert (contract.pay_by_ns, contract.final_by_ns) == (time_of("2027-01-01"), time_of("2027-01-01"))
+    venue.pay()
+    venue.tender()
+    assert venue.contract().state == "delivering"
