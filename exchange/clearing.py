@@ -346,6 +346,8 @@ class Clearing:
         """Report what the command has touched and be ready for the next."""
         events = self._events
         touched = self.touched
+        if self._receipts.emptied:
+            self._books.write_off()
         if touched:
             order_ids = list(touched)
             if len(order_ids) > 1:

@@ -133,17 +133,21 @@ class Books:
         total_g, reserved_g = self.receipts.balance(participant_id, asset)
         return BalanceChanged(participant_id, asset, total_g, reserved_g)
 
+    def write_off(self) -> None:
+        """Write off what is recorded as lost of lots of which nothing is left."""
+        emptied = self.receipts.emptied
+        for stock in emptied:
+            loss = self.move_goods(stock, SHRINKAGE, stock.account, stock.shrinkage_g)
+            self.post("shrinkage", stock.lot_id, (loss,))
+        emptied.clear()
+
     def close(self) -> None:
-        """Write off what is recorded as lost of lots of which nothing is left, and tell each touched balance once."""
+        """Write off what has not been written off yet, and tell each touched balance once."""
         balances = self.balances
         if not balances:
             return
-        emptied = self.receipts.emptied
-        if emptied:
-            for stock in emptied:
-                loss = self.move_goods(stock, SHRINKAGE, stock.account, stock.shrinkage_g)
-                self.post("shrinkage", stock.lot_id, (loss,))
-            emptied.clear()
+        if self.receipts.emptied:
+            self.write_off()
         purses = self.purses
         goods = self.receipts.balance
         changed = self.purse_digest.changed

@@ -159,8 +159,8 @@ class Treasury:
         self._withdrawals.expire(self._cashier.expire())
 
     def forget(self) -> None:
-        """What ended long ago is not remembered any more. Time's coming alone does that: a request that is refused, or was
-        made before, changes nothing.
+        """What ended long ago is not remembered any more. Time's coming alone does that: a request that is refused, or
+        was made before, changes nothing.
         """
         self._books.ledger.forget(self._books.time_ns)
         self._withdrawals.forget()

@@ -9,6 +9,8 @@ from settlement.messages import (
     LedgerPosted,
     LotChanged,
     ReceiptChanged,
+    RecordShrinkage,
+    StockChanged,
 )
 from tests.exchange.floor import (
     CHEN,
@@ -304,3 +306,21 @@ def test_goods_of_two_participants_do_not_mix() -> None:
     assert floor.held(LI) == [(2, 300_000, 0)]
     assert floor.held(WANG) == [(3, 200_000, 0)]
     assert [receipt.weight_g for receipt in floor.engine.all_receipts()] == [500_000, 300_000, 200_000]
+
+
+def test_a_lot_that_is_lost_whole_is_written_off_before_the_reports() -> None:
+    floor = Floor()
+    floor.receipt(CHEN, 1_000_000)
+    floor.sell(CHEN, 1_000, 250)
+    floor.do(RecordShrinkage(operator_id=WAREHOUSE, lot_id=1, weight_g=1_000_000, reason="fire"))
+    assert [type(event) for event in floor.events] == [
+        OrderCancelled,
+        StockChanged,
+        LedgerPosted,
+        ReceiptChanged,
+        PhaseChanged,
+        LedgerPosted,
+        ExecutionReport,
+        BalanceChanged,
+    ]
+    assert told(floor.all(LedgerPosted)[1].transfers) == ["LOT-1 shrinkage -> warehouse:SX1 1000000"]
