@@ -6,6 +6,11 @@ first row follows the hash of the journal's own birth certificate. So nothing ca
 between without every later row showing it. A tail that is missing cannot show itself: `require_reaching` compares the
 end with what others have seen.
 
+A journal is cut into segments, by the rules under which its rows were made: the birth certificate is the first, and a
+release with other rules begins another at the end (`begin_segment`), which holds the engine's state there. The row
+behind a seam is chained to the segment, and the segment to the row before the seam, so that they cannot be changed
+either. What is re-executed begins at `base`; rows before it are read, and no more.
+
     JournalError
     ├── JournalUnavailable    cannot be opened, read or written
     │   └── JournalLocked     another venue has it open
@@ -22,12 +27,14 @@ import secrets
 import sqlite3
 import threading
 import time
+import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from struct import Struct as Layout
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -35,8 +42,11 @@ from msgspec import Struct
 from exchange.engine import ENGINE_VERSION as RULES_VERSION
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry, decode_commands, decode_events, encode
 
-FORMAT_VERSION: Final = 1
-"""Of the tables below and of what the chain covers; kept as SQLite's `user_version`."""
+FORMAT_VERSION: Final = 2
+"""Of the tables below and of what the chain covers; kept as SQLite's `user_version`.
+
+2: the table of segments. A journal of format 1 has one segment, and gets the table when a venue opens it.
+"""
 
 ENGINE_VERSION: Final = str(RULES_VERSION)
 """Of the rules by which commands become events: a journal is re-executed only by the version that wrote it."""
@@ -112,7 +122,8 @@ class Birth(Struct, frozen=True, kw_only=True):
     format_version: int = FORMAT_VERSION
 
     def chain(self) -> bytes:
-        text = f"{self.format_version}\n{self.engine_version}\n{self.venue_id}\n{self.created_ns}\n"
+        """Of the text that format 1 began with; what was added to the format since does not change it."""
+        text = f"1\n{self.engine_version}\n{self.venue_id}\n{self.created_ns}\n"
         return blake2b(text.encode(), digest_size=32).digest()
 
 
@@ -125,10 +136,43 @@ class Tip(Struct, frozen=True):
     chain: bytes
 
 
+class Segment(Struct, frozen=True, kw_only=True):
+    """Where rows of an engine's rules begin: at `first_sequence`, behind the row whose chain is `parent_chain`.
+
+    `state_digest` is of the engine's state there, in the form of these rules. There is none where nothing had happened
+    yet, or where the rules of the segment before went on.
+    """
+
+    first_sequence: int
+    engine_version: str
+    began_ns: int
+    parent_chain: bytes
+    reason: str
+    state_digest: bytes | None = None
+
+    def chain(self) -> bytes:
+        """What the segment's first row is chained to."""
+        digest = blake2b(self.parent_chain, digest_size=32)
+        digest.update(f"{self.first_sequence}\n{self.engine_version}\n{self.began_ns}\n{self.reason}\n".encode())
+        digest.update(self.state_digest or b"")
+        return digest.digest()
+
+
+class Base(NamedTuple):
+    """The engine's state after a sequence, from which the rows behind it can be executed again."""
+
+    sequence: int
+    state: bytes
+
+
 class JournalReader(Protocol):
     """What replay, follower and verification need."""
 
     def birth(self) -> Birth: ...
+
+    def base(self) -> Base | None:
+        """Where re-execution begins: none, at the very beginning with an empty engine."""
+        ...
 
     def tip(self) -> Tip: ...
 
@@ -154,6 +198,10 @@ class Journal(JournalReader, Protocol):
     def append(self, record: Record) -> None:
         """Make the next row durable. Raises `JournalError`; then it must not be used again."""
         ...
+
+
+def _digest(state: bytes) -> bytes:
+    return blake2b(state, digest_size=32).digest()
 
 
 _numbers = Layout(">QQQQQQ")
@@ -207,6 +255,16 @@ def check_follows(tip: Tip, record: Record) -> None:
         raise JournalCorrupt(f"{at} does not fit the chain: it, or one before it, was changed")
 
 
+def across(tip: Tip, seam: Segment) -> Tip:
+    """The end of a journal, once a segment begins there. Raises `JournalCorrupt` where it begins elsewhere."""
+    at = f"the segment that begins at sequence {seam.first_sequence}"
+    if seam.first_sequence != tip.sequence + 1:
+        raise JournalCorrupt(f"{at} does not follow sequence {tip.sequence}")
+    if seam.parent_chain != tip.chain:
+        raise JournalCorrupt(f"{at} names another parent: it, or what is before it, was changed")
+    return Tip(tip.sequence, tip.time_ns, seam.chain())
+
+
 def require_reaching(journal: JournalReader, sequence: int, seen_by: str) -> None:
     """SQLite drops a damaged tail in silence: hold the end against what others have seen. Raises `JournalCorrupt`."""
     end = journal.tip().sequence
@@ -231,12 +289,27 @@ CREATE TABLE batches (
     state_hash BLOB
 );
 """
+_SEGMENTS = """
+CREATE TABLE segments (
+    first_sequence INTEGER PRIMARY KEY,
+    engine_version TEXT NOT NULL,
+    began_ns INTEGER NOT NULL,
+    parent_chain BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    state_digest BLOB,
+    state BLOB
+);
+"""
 _COLUMNS = "first_sequence, last_sequence, time_ns, commands, events, chain, state_hash"
 _INSERT = f"INSERT INTO batches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _NEWEST = f"SELECT {_COLUMNS} FROM batches ORDER BY last_sequence DESC LIMIT 1"
 _BEFORE = f"SELECT {_COLUMNS} FROM batches WHERE last_sequence <= ? ORDER BY last_sequence DESC LIMIT 1"
 _HOLDING = f"SELECT {_COLUMNS} FROM batches WHERE last_sequence >= ? ORDER BY last_sequence LIMIT 1"
 _AFTER = f"SELECT {_COLUMNS} FROM batches WHERE last_sequence > ? ORDER BY last_sequence LIMIT {CHUNK_ROWS}"
+
+_SEAM_COLUMNS = "first_sequence, engine_version, began_ns, parent_chain, reason, state_digest"
+_SEAMS = f"SELECT {_SEAM_COLUMNS} FROM segments WHERE first_sequence > ? ORDER BY first_sequence"
+_BEGIN_SEGMENT = f"INSERT INTO segments ({_SEAM_COLUMNS}, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _Row = tuple[int, int, int, bytes, bytes, bytes, bytes | None]
 
@@ -255,6 +328,25 @@ def _record(row: _Row) -> Record:
         events=events,
         chain=chain,
         state_hash=state_hash,
+    )
+
+
+def _seam(row: tuple[int, str, int, bytes, str, bytes | None]) -> Segment:
+    first, version, began_ns, parent, reason, digest = row
+    if not (
+        type(first) is type(began_ns) is int
+        and type(version) is type(reason) is str
+        and type(parent) is bytes
+        and (digest is None or type(digest) is bytes)
+    ):
+        raise JournalCorrupt(f"the segment that begins at sequence {first!r} holds values of another type")
+    return Segment(
+        first_sequence=first,
+        engine_version=version,
+        began_ns=began_ns,
+        parent_chain=parent,
+        reason=reason,
+        state_digest=digest,
     )
 
 
@@ -298,7 +390,7 @@ class SqliteJournalReader:
             version = self._reading.execute("PRAGMA user_version").fetchone()[0]
             if application != APPLICATION_ID:
                 raise JournalUnavailable(f"{self.path}: not a journal of this exchange")
-            if version != FORMAT_VERSION:
+            if not 1 <= version <= FORMAT_VERSION:
                 raise JournalUnavailable(f"{self.path}: format {version}, this release reads format {FORMAT_VERSION}")
             row = self._reading.execute("SELECT venue_id, engine_version, created_ns FROM birth").fetchone()
         if row is None:
@@ -323,6 +415,16 @@ class SqliteJournalReader:
             cursor.close()
         return rows
 
+    def _seams(self, after_sequence: int = 0) -> list[Segment]:
+        """Segments that begin behind a sequence, without the first, which is the birth's."""
+        with self._lock, _sqlite_errors(self.path):
+            return self._select_seams(after_sequence)
+
+    def _select_seams(self, after_sequence: int) -> list[Segment]:
+        if self._reading.execute("PRAGMA user_version").fetchone()[0] < 2:
+            return []
+        return [_seam(row) for row in self._reading.execute(_SEAMS, (after_sequence,)).fetchall()]
+
     def _tip_of(self, record: Record | None) -> Tip:
         if record is None:
             return Tip(0, 0, self._birth.chain())
@@ -335,8 +437,56 @@ class SqliteJournalReader:
         """The newest row. O(log rows)."""
         return self._one(_NEWEST)
 
+    def segments(self) -> list[Segment]:
+        """All, the first one too."""
+        birth = self._birth
+        first = Segment(
+            first_sequence=1,
+            engine_version=birth.engine_version,
+            began_ns=birth.created_ns,
+            parent_chain=b"",
+            reason="birth",
+        )
+        return [first, *self._seams()]
+
+    def segment(self) -> Segment:
+        """The newest, under whose rules rows are appended."""
+        return self.segments()[-1]
+
+    def base(self) -> Base | None:
+        """Where the newest rules began: rows of one engine version are executed again in one go, also where something
+        else than its rules began a segment. Raises `JournalCorrupt`. O(state)."""
+        begun: Segment | None = None
+        for segment in self.segments():
+            if begun is None or segment.engine_version != begun.engine_version:
+                begun = segment
+        assert begun is not None
+        if begun.first_sequence == 1:
+            return None
+        with self._lock, _sqlite_errors(self.path):
+            row = self._reading.execute(
+                "SELECT state FROM segments WHERE first_sequence = ?", (begun.first_sequence,)
+            ).fetchone()
+        try:
+            state = zlib.decompress(row[0])
+        except (TypeError, zlib.error) as error:
+            raise JournalCorrupt(f"the state at sequence {begun.first_sequence - 1} cannot be read: {error}") from error
+        if _digest(state) != begun.state_digest:
+            raise JournalCorrupt(f"the state at sequence {begun.first_sequence - 1} is not what was written")
+        return Base(begun.first_sequence - 1, state)
+
     def tip(self) -> Tip:
-        return self._tip_of(self.last())
+        with self._lock, _sqlite_errors(self.path):
+            self._reading.execute("BEGIN")  # Rows and segments of one moment.
+            try:
+                newest = self._reading.execute(_NEWEST).fetchone()
+                tip = self._tip_of(None if newest is None else _record(newest))
+                seams = self._select_seams(tip.sequence)
+            finally:
+                self._reading.execute("COMMIT")
+        for seam in seams:
+            tip = across(tip, seam)
+        return tip
 
     def read(self, after_sequence: int = 0) -> Iterator[Record]:
         """The rows that hold sequences after this one, each checked against the one before it, to the newest at the
@@ -350,8 +500,11 @@ class SqliteJournalReader:
             return
         tip = self._tip_of(self._one(_BEFORE, (first.first_sequence - 1,)))
         while chunk := self._chunk(tip.sequence):
+            seams = deque(self._seams(tip.sequence))  # After the rows, so that none of theirs is missing.
             for row in chunk:
                 record = _record(row)
+                while seams and seams[0].first_sequence <= record.last_sequence:
+                    tip = across(tip, seams.popleft())
                 check_follows(tip, record)
                 tip = self._tip_of(record)
                 yield record
@@ -392,9 +545,11 @@ class SqliteJournal(SqliteJournalReader):
         engine_version: str = ENGINE_VERSION,
         venue_id: str | None = None,
         created_ns: int | None = None,
+        other_rules: bool = False,
     ) -> None:
         """`venue_id` and `created_ns` are taken where the journal is new: at random and from the clock unless
-        given."""
+        given. `other_rules` opens one of another engine version too, for `begin_segment`."""
+        self._engine_version = engine_version
         with ExitStack() as opening:
             opening.callback(os.close, lock_journal(path))
             if not path.exists():
@@ -404,10 +559,10 @@ class SqliteJournal(SqliteJournalReader):
             opening.callback(self._writing.close)  # after the reader: the last to close moves the log into the file
             super().__init__(path)
             opening.callback(super().close)
-            if self._birth.engine_version != engine_version:
-                raise JournalUnavailable(
-                    f"{path}: written by engine version {self._birth.engine_version}, this is {engine_version}"
-                )
+            self._bring_up_to_date()
+            written = self.segment().engine_version
+            if written != engine_version and not other_rules:
+                raise JournalUnavailable(f"{path}: written by engine version {written}, this is {engine_version}")
             self._end = self.tip()
             self._opened = opening.pop_all()
 
@@ -415,6 +570,50 @@ class SqliteJournal(SqliteJournalReader):
     def open_reader(path: Path) -> SqliteJournalReader:
         """A reader beside a venue that may be writing: takes no lock, changes nothing."""
         return SqliteJournalReader(path)
+
+    def _bring_up_to_date(self) -> None:
+        """From format 1, which differs by a table that it lacks."""
+        if self._birth.format_version < FORMAT_VERSION:
+            with _sqlite_errors(self.path):
+                self._writing.executescript(
+                    f"BEGIN IMMEDIATE; {_SEGMENTS} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
+                )
+            self._birth = self._read_birth()
+
+    def begin_segment(self, reason: str, *, state: bytes | None = None, began_ns: int | None = None) -> Segment:
+        """Let what is appended from now on be of this engine version's rules; on the disk on return.
+
+        `state` is the engine's at the journal's end as this version writes it, to be given where the rules change and
+        anything has happened. A segment that was begun here before and has no rows is replaced.
+        """
+        with _sqlite_errors(self.path):
+            self._writing.execute("BEGIN IMMEDIATE")
+            try:
+                begun = self._begin_segment(reason, state, time.time_ns() if began_ns is None else began_ns)
+                self._writing.execute("COMMIT")
+            except BaseException:
+                self._writing.execute("ROLLBACK")
+                raise
+        self._end = self.tip()
+        return begun
+
+    def _begin_segment(self, reason: str, state: bytes | None, began_ns: int) -> Segment:
+        end = self._tip_of(self.last())
+        self._writing.execute("DELETE FROM segments WHERE first_sequence = ?", (end.sequence + 1,))
+        before = self._writing.execute("SELECT engine_version FROM segments ORDER BY first_sequence DESC").fetchone()
+        rules = self._birth.engine_version if before is None else before[0]
+        assert state is not None or rules == self._engine_version or end.sequence == 0, "other rules need the state"
+        begun = Segment(
+            first_sequence=end.sequence + 1,
+            engine_version=self._engine_version,
+            began_ns=began_ns,
+            parent_chain=end.chain,
+            reason=reason,
+            state_digest=None if state is None else _digest(state),
+        )
+        values = [getattr(begun, field) for field in Segment.__struct_fields__]
+        self._writing.execute(_BEGIN_SEGMENT, (*values, None if state is None else zlib.compress(state)))
+        return begun
 
     def append(self, record: Record) -> None:
         """One insert in a transaction of its own, on the disk on return: a sync of the log, 0.2 ms on the disk we
@@ -489,7 +688,7 @@ def _create(path: Path, engine_version: str, venue_id: str, created_ns: int) -> 
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-                connection.executescript(_SCHEMA)
+                connection.executescript(_SCHEMA + _SEGMENTS)
                 connection.execute("INSERT INTO birth VALUES (1, ?, ?, ?)", (venue_id, engine_version, created_ns))
                 connection.execute("PRAGMA journal_mode = WAL")
             finally:

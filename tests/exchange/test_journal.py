@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from exchange.journal import (
     JournalUnavailable,
     Record,
     SqliteJournal,
+    Tip,
     require_reaching,
     seal,
 )
@@ -168,6 +170,118 @@ def test_a_refused_open_leaves_the_lock_free(path: Path) -> None:
     SqliteJournal(path, engine_version="1").close()
 
 
+# --- segments --------------------------------------------------------------------------------------------------------
+
+
+def succeeded(path: Path) -> list[Record]:
+    """Three rows under the rules `1`, two under `2`, one more behind a seam that changed no rules."""
+    with closing(SqliteJournal(path, engine_version="1", venue_id="suixi", created_ns=5)) as journal:
+        records = fill(journal, 3, size=2)
+    with closing(SqliteJournal(path, engine_version="2", other_rules=True)) as journal:
+        journal.begin_segment("upgrade", state=b"state after six", began_ns=7)
+        records += fill(journal, 2)
+        journal.begin_segment("restored", began_ns=8)
+        records += fill(journal, 1)
+    return records
+
+
+def test_the_birth_is_the_first_segment(path: Path) -> None:
+    with closing(SqliteJournal(path, engine_version="1", venue_id="suixi", created_ns=5)) as journal:
+        (first,) = journal.segments()
+        assert first == journal.segment()
+        assert (first.first_sequence, first.engine_version, first.began_ns, first.reason) == (1, "1", 5, "birth")
+        assert journal.base() is None
+
+
+def test_other_rules_begin_a_segment_with_the_state_at_the_end(path: Path) -> None:
+    records = succeeded(path)
+    reader = SqliteJournal.open_reader(path)
+    told = [(each.first_sequence, each.engine_version, each.reason, each.began_ns) for each in reader.segments()]
+    assert told == [(1, "1", "birth", 5), (7, "2", "upgrade", 7), (9, "2", "restored", 8)]
+    assert reader.segment().first_sequence == 9
+    assert reader.base() == (6, b"state after six"), "the rules of the last two segments are the same"
+    assert list(reader.read()) == records
+    for after in range(9):
+        assert list(reader.read(after)) == [record for record in records if record.last_sequence > after]
+    assert records[3].chain != seal(records[3].entry(), records[2].chain).chain, "the seam is part of the chain"
+    assert reader.birth().engine_version == "1"
+    reader.close()
+    with pytest.raises(JournalUnavailable, match="written by engine version 2, this is 1"):
+        SqliteJournal(path, engine_version="1")
+    again = SqliteJournal(path, engine_version="2")
+    fill(again, 1)
+    assert len(list(again.read())) == 7
+    again.close()
+
+
+def test_a_segment_without_rows_is_the_end_to_go_on_from(path: Path) -> None:
+    with closing(SqliteJournal(path, engine_version="1")) as journal:
+        records = fill(journal, 2)
+    with closing(SqliteJournal(path, engine_version="2", other_rules=True)) as journal:
+        begun = journal.begin_segment("upgrade", state=b"state")
+        assert journal.tip() == Tip(2, 1, begun.chain())
+        assert journal.base() == (2, b"state")
+    with closing(SqliteJournal(path, engine_version="3", other_rules=True)) as journal:
+        journal.begin_segment("upgrade", state=b"converted")
+        assert [each.engine_version for each in journal.segments()] == ["1", "3"], "the empty one is replaced"
+        fill(journal, 1)
+        assert [record.first_sequence for record in journal.read(2)] == [3]
+        assert list(journal.read())[:2] == records
+        assert journal.base() == (2, b"converted")
+
+
+def test_other_rules_begin_an_empty_journal_without_a_state(path: Path) -> None:
+    SqliteJournal(path, engine_version="1").close()
+    with closing(SqliteJournal(path, engine_version="2", other_rules=True)) as journal:
+        journal.begin_segment("upgrade")
+        fill(journal, 1)
+        assert len(list(journal.read())) == 1
+        assert journal.base() is None
+        assert journal.segment().engine_version == "2"
+
+
+def test_a_reader_that_was_there_before_follows_across_the_seam(path: Path) -> None:
+    with closing(SqliteJournal(path, engine_version="1")) as journal:
+        fill(journal, 2)
+        reader = SqliteJournal.open_reader(path)
+        rows = reader.read()
+        read = [next(rows)]
+    with closing(SqliteJournal(path, engine_version="2", other_rules=True)) as journal:
+        journal.begin_segment("upgrade", state=b"state")
+        fill(journal, 2)
+        read += rows
+        assert [record.first_sequence for record in read] == [1, 2, 3, 4]
+        assert reader.tip() == journal.tip()
+        assert reader.segment().engine_version == "2"
+    reader.close()
+
+
+def in_format_1(path: Path) -> None:
+    """As the first release left it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("DROP TABLE segments")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+
+def test_a_journal_of_format_1_is_read_as_it_is_and_brought_up_to_date_by_a_venue(path: Path) -> None:
+    with closing(SqliteJournal(path)) as journal:
+        records = fill(journal, 2)
+        chain = journal.birth().chain()
+    in_format_1(path)
+    with closing(SqliteJournal.open_reader(path)) as reader:
+        assert reader.birth().format_version == 1
+        assert (list(reader.read()), len(reader.segments()), reader.base()) == (records, 1, None)
+        with closing(SqliteJournal(path)) as journal:
+            assert journal.birth().format_version == 2
+            assert journal.birth().chain() == chain
+            journal.begin_segment("restored")
+            records += fill(journal, 1)
+            assert list(reader.read()) == records, "who has it open reads on"
+    with closing(SqliteJournal(path)) as journal:
+        assert list(journal.read()) == records
+
+
 # --- what is done to it afterwards -----------------------------------------------------------------------------------
 
 
@@ -206,6 +320,41 @@ def test_no_change_goes_unnoticed(path: Path, statement: str, parameters: tuple[
     reader = SqliteJournal.open_reader(path)
     with pytest.raises(JournalCorrupt):
         list(reader.read())
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE segments SET engine_version = '9' WHERE first_sequence = 7",
+        "UPDATE segments SET began_ns = 9 WHERE first_sequence = 7",
+        "UPDATE segments SET reason = 'whim' WHERE first_sequence = 7",
+        "UPDATE segments SET state_digest = zeroblob(32) WHERE first_sequence = 7",
+        "UPDATE segments SET state_digest = NULL WHERE first_sequence = 7",
+        "UPDATE segments SET parent_chain = zeroblob(32) WHERE first_sequence = 7",
+        "UPDATE segments SET parent_chain = 'text' WHERE first_sequence = 9",
+        "UPDATE segments SET first_sequence = 8 WHERE first_sequence = 7",
+        "UPDATE segments SET first_sequence = 4 WHERE first_sequence = 7",
+        "DELETE FROM segments WHERE first_sequence = 7",
+        "DELETE FROM segments WHERE first_sequence = 9",
+        "DELETE FROM batches WHERE last_sequence = 6",
+        "UPDATE birth SET engine_version = '2'",
+    ],
+)
+def test_no_change_of_a_segment_goes_unnoticed(path: Path, statement: str) -> None:
+    succeeded(path)
+    tamper(path, statement)
+    with closing(SqliteJournal.open_reader(path)) as reader, pytest.raises(JournalCorrupt):
+        list(reader.read())
+
+
+@pytest.mark.parametrize("state", ["zeroblob(40)", "NULL", "x'789c030000000001'"])
+def test_the_state_of_a_segment_is_what_was_written(path: Path, state: str) -> None:
+    succeeded(path)
+    tamper(path, f"UPDATE segments SET state = {state} WHERE first_sequence = 7")
+    reader = SqliteJournal.open_reader(path)
+    with pytest.raises(JournalCorrupt, match="the state at sequence 6"):
+        reader.base()
     reader.close()
 
 
