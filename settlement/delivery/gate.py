@@ -88,7 +88,8 @@ class Gate:
         reason = gone[-1].reason
         wasted_g = left_g if last else 0
         if wasted_g:
-            self._goods.waste(receipt, wasted_g, gone[-1].operator_id, reason or UNLOADED)
+            reason = reason or UNLOADED
+            self._goods.waste(receipt, wasted_g, gone[-1].operator_id, reason)
         self._goods.unload(receipt, [load.posted_g for load in gone])
         for load in gone:
             register.tell_load(load)

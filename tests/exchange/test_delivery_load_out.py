@@ -11,6 +11,7 @@ from settlement.messages import (
     ReceiptChanged,
     RecordShrinkage,
     RequestRefused,
+    TakeStock,
 )
 from settlement.messages.delivery import DeliveryTerms, LoadChanged
 from settlement.messages.receipts import StockChanged
@@ -302,6 +303,18 @@ def test_shrinkage_that_is_recorded_meanwhile_is_nobodys_load() -> None:
     assert (order.state, order.handed_g, order.wasted_g) == ("handed_over", 1_000_000, 0)
     assert gate.load().posted_g == 1_000_000
     assert gate.goods(LI) == (0, 0)
+
+
+def test_what_stock_taking_finds_while_the_last_truck_stands_is_wastage_with_a_reason() -> None:
+    gate, delivery_id = gate_with()
+    gate.do(RecordShrinkage(operator_id=WAREHOUSE, lot_id=1, weight_g=500_000, reason="dry air"))
+    gate.weigh_out(delivery_id, 3_800_000)
+    gate.do(TakeStock(operator_id=WAREHOUSE, lot_id=1, weight_g=10_000_000))
+    assert gate.held(LI)[0][1] == 4_000_000
+    gate.hand_over(delivery_id)
+    order = gate.order()
+    assert (order.handed_g, order.wasted_g) == (3_800_000, 200_000)
+    assert order.wastage_reason == gate.only(StockChanged).reason == "left when the last truck was loaded"
 
 
 def test_when_all_is_lost_nothing_is_handed_over() -> None:
