@@ -1,5 +1,6 @@
 """Progress of a long piece of work: a bar on a terminal, a line now and then in a pipe or a log."""
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Final, TextIO
@@ -20,12 +21,14 @@ class Progress:
         total: int,
         *,
         done: int = 0,
+        unit: str = "commands",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`done` was done before, so it is no part of the speed."""
         self._stream = stream
         self._what = what
         self._total = total
+        self._unit = unit
         self._begun_at = done
         self._clock = clock
         self._begun = clock()
@@ -43,7 +46,7 @@ class Progress:
         elif tenth == self._tenth and now - self._told < PIPE_SECONDS:
             return
         self._told, self._tenth = now, tenth
-        text = line(self._what, done, self._total, (done - self._begun_at, now - self._begun))
+        text = line(self._what, done, self._total, (done - self._begun_at, now - self._begun), self._unit)
         if self._terminal:
             # To the line's start, and away with what a longer text has left behind.
             self._stream.write(f"\r{bar(done, self._total)} {text}\x1b[K")
@@ -65,11 +68,22 @@ def bar(done: int, total: int) -> str:
     return f"[{'#' * full}{'.' * (WIDTH - full)}]"
 
 
-def line(what: str, done: int, total: int, speed: tuple[int, float]) -> str:
+def line(what: str, done: int, total: int, speed: tuple[int, float], unit: str = "commands") -> str:
     """`rebuilding 50 %, 1,000 of 2,000 commands, 3 s left`; `speed` is how much was done in how many seconds."""
     much, seconds = speed
     percent = done * 100 // total if total else 100
-    text = f"{what} {percent} %, {done:,} of {total:,} commands"
+    text = f"{what} {percent} %, {done:,} of {total:,} {unit}"
     if done < total and much > 0 and seconds > 0:
         text += f", {round((total - done) * seconds / much):,} s left"
     return text
+
+
+class Meter:
+    """Makes the progress of each piece of work, on standard error unless another stream is given."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def __call__(self, what: str, total: int, done: int = 0, unit: str = "commands") -> Progress:
+        """What the work is, how much there is of it, and how much was done before."""
+        return Progress(self._stream, what, total, done=done, unit=unit)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from exchange.database import DatabaseProblem, connect, unreachable, upgrade
 from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader, lock_journal
-from exchange.progress import Progress
+from exchange.progress import Meter
 from exchange.projector import (
     CursorMoved,
     ForeignJournal,
@@ -48,12 +48,8 @@ class RebuildFailed(Exception):
 def run_rebuild(journal_path: Path, database_url: str, say: Callable[[str], Any] = print, *, anew: bool = False) -> int:
     """`exchange rebuild`: exit status 0, 1 (the journal is damaged, or its events make no rows) or 2 (not started, or
     the database has failed: go on later)."""
-
-    def meter(what: str, total: int, done: int) -> Progress:
-        return Progress(sys.stderr, what, total, done=done)
-
     try:
-        rebuild(journal_path, database_url, say, meter, anew=anew)
+        rebuild(journal_path, database_url, say, Meter(), anew=anew)
     except RebuildFailed as failure:
         print(f"exchange: {failure}", file=sys.stderr)
         return 1
@@ -61,10 +57,6 @@ def run_rebuild(journal_path: Path, database_url: str, say: Callable[[str], Any]
         print(f"exchange: {problem}", file=sys.stderr)
         return 2
     return 0
-
-
-Meter = Callable[[str, int, int], Progress]
-"""Makes the progress of some work: what it is, how much there is, how much was done before."""
 
 
 def rebuild(
@@ -118,7 +110,7 @@ def _check_journal(journal: SqliteJournalReader, end: int, meter: Meter) -> None
     damage = journal.damage()
     if damage is not None:
         raise RebuildFailed(f"journal: {damage}; the views were left as they are")
-    progress = meter("checking the journal", end, 0)
+    progress = meter("checking the journal", end)
     try:
         for record in journal.read():
             progress.tell(record.last_sequence)

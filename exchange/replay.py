@@ -3,13 +3,27 @@
 Every batch is executed again; its events must come out as recorded, byte for byte, and where the row carries a state
 hash the engine must have that one. Anything else means that the engine, its rules or the machine are not what they
 were: the venue does not start on a guess.
+
+Where the journal has segments of older rules, executing their rows again would rewrite history: they are read, their
+chain checked, their events taken as they stand, and execution begins with the state that the newest rules began with.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from exchange.journal import JournalError, JournalReader, JournalUnavailable, Record, SqliteJournal
+import msgspec
+
+from exchange.journal import (
+    Base,
+    JournalCorrupt,
+    JournalError,
+    JournalReader,
+    JournalUnavailable,
+    Record,
+    SqliteJournal,
+)
+from exchange.progress import Meter
 from exchange.protocol import Command, Entry, Event, encode
 
 PROGRESS_COMMANDS = 50_000
@@ -101,22 +115,46 @@ def replay(
     journal: JournalReader,
     engine_factory: Callable[[], M],
     *,
+    restore: Callable[[bytes], M] | None = None,
     on_entry: Callable[[Entry], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> M:
     """The engine as the journal leaves it. Reads the rows in chunks; decoding, executing and encoding take the time.
 
-    `on_entry` is given each batch, `progress` the sequence reached. Raises `ReplayMismatch`, `JournalError`.
+    An engine that the factory gives at a later sequence goes on from there. `restore` makes one of a segment's state;
+    without it the journal must be of the newest rules from its beginning. `on_entry` is given each batch, `progress`
+    the sequence reached. Raises `ReplayMismatch`, `JournalError`.
     """
     machine = engine_factory()
+    base = journal.base() if restore is not None and machine.sequence == 0 else None
     told = 0
     for record in journal.read(machine.sequence):
-        entry = reexecute(machine, record)
-        if on_entry is not None:
+        if base is not None and record.first_sequence > base.sequence:
+            assert restore is not None
+            machine, base = _restored(base, restore), None
+        entry: Entry | None = None
+        if base is None:
+            entry = reexecute(machine, record)
+        elif on_entry is not None:
+            entry = record.entry()
+        if on_entry is not None and entry is not None:
             on_entry(entry)
         if progress is not None and record.last_sequence - told >= PROGRESS_COMMANDS:
             told = record.last_sequence
             progress(told)
+    if base is not None:
+        assert restore is not None
+        machine = _restored(base, restore)
+    return machine
+
+
+def _restored(base: Base, restore: Callable[[bytes], M]) -> M:
+    try:
+        machine = restore(base.state)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise JournalCorrupt(f"the engine's state at sequence {base.sequence} is no state: {error}") from error
+    if machine.sequence != base.sequence:
+        raise JournalCorrupt(f"the engine's state at sequence {base.sequence} is that of {machine.sequence}")
     return machine
 
 
@@ -125,7 +163,7 @@ def run_replay(
     report: Callable[[str], Any] = print,
     *,
     engine_factory: Callable[[], Machine] | None = None,
-    progress: Callable[[int], None] | None = None,
+    meter: Meter | None = None,
 ) -> int:
     """`exchange replay`: report the last sequence and the state hash. Exit status 0, 1 (found wrong) or 2 (no journal).
 
@@ -138,7 +176,11 @@ def run_replay(
     try:
         journal = SqliteJournal.open_reader(journal_path)
         try:
-            machine = replay(journal, engine_factory, progress=progress)
+            progress = (meter or Meter())("re-executing", journal.tip().sequence)
+            try:
+                machine = replay(journal, engine_factory, on_entry=lambda entry: progress.tell(entry.last_sequence))
+            finally:
+                progress.end()
         finally:
             journal.close()
     except JournalUnavailable as error:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from exchange.database import DatabaseProblem, DatabaseUnreachable, check_schema, connect, unreachable
 from exchange.engine import Engine
 from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader
+from exchange.progress import Meter
 from exchange.projector import ForeignJournal, check_cursor, cursor, projection
 from exchange.protocol import Entry
 from exchange.reckoning import Reckoning
@@ -22,16 +23,18 @@ from exchange.replay import ReplayMismatch, replay
 from exchange.sums import Sums
 
 
-def run_verify(journal_path: Path, database_url: str, report: Callable[[str], Any] = print) -> int:
+def run_verify(
+    journal_path: Path, database_url: str, report: Callable[[str], Any] = print, meter: Meter | None = None
+) -> int:
     """`exchange verify`: the exit status is 0, 1 (found wrong) or 2 (there is no such journal or database)."""
     try:
-        return 0 if verify(journal_path, database_url, report) else 1
+        return 0 if verify(journal_path, database_url, report, meter or Meter()) else 1
     except (JournalUnavailable, DatabaseProblem) as error:
         report(str(error))
         return 2
 
 
-def verify(journal_path: Path, database_url: str, report: Callable[[str], Any]) -> bool:
+def verify(journal_path: Path, database_url: str, report: Callable[[str], Any], meter: Meter) -> bool:
     """Report what is found, a line each, and say whether all agree. O(journal).
 
     Raises `JournalUnavailable`, `DatabaseProblem` where there is nothing to verify.
@@ -48,7 +51,7 @@ def verify(journal_path: Path, database_url: str, report: Callable[[str], Any]) 
         _require_file(database.url.get_backend_name(), database.url.database)
         # The snapshot first: the journal, read later, then reaches at least as far.
         with database.begin() as connection:
-            return _verify(journal, connection, report)
+            return _verify(journal, connection, report, meter)
     except DBAPIError as error:
         raise unreachable(database.url, error) from error
     finally:
@@ -56,7 +59,7 @@ def verify(journal_path: Path, database_url: str, report: Callable[[str], Any]) 
         journal.close()
 
 
-def _verify(journal: SqliteJournalReader, connection: Connection, report: Callable[[str], Any]) -> bool:
+def _verify(journal: SqliteJournalReader, connection: Connection, report: Callable[[str], Any], meter: Meter) -> bool:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     if not inspect(connection).has_table(projection.name):
@@ -65,6 +68,11 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
     damage = journal.damage()
     if damage is not None:
         report(f"journal: {damage}")
+        return False
+    try:
+        end = journal.tip().sequence
+    except JournalError as error:
+        report(f"journal: {error}")
         return False
     at = cursor(connection)
     reached = 0 if at is None else at.sequence
@@ -79,6 +87,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
     reckoning = Reckoning(connection, report)
     broken: list[str] = []
     violations = 0
+    progress = meter("verifying", end)
 
     def audit() -> None:
         try:
@@ -102,6 +111,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         if entry.last_sequence == reached:
             audit()
             judge()
+        progress.tell(entry.last_sequence)
 
     if reached == 0:
         judge()
@@ -110,6 +120,8 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
     except (JournalError, ReplayMismatch) as error:
         report(f"journal: {error}")
         return False
+    finally:
+        progress.end()
     audit()
     report(f"journal: {engine.sequence} commands, chain and re-execution agree, state {engine.state_hash().hex()}")
     if reckoning.differences:

@@ -167,6 +167,7 @@ def test_replay_prints_the_state(tmp_path: Path) -> None:
     assert first.returncode == 0
     assert first.stdout == second.stdout
     assert "sequence 2" in first.stdout
+    assert "re-executing 100 %, 2 of 2 commands" in first.stderr
     assert one_line(exchange("serve", "--data", "/dev/null/none", "--port", 0, "--feed-port", 0))
 
 
@@ -177,7 +178,9 @@ def test_verify_finds_what_was_changed_in_the_database(tmp_path: Path) -> None:
         body = {"participant_id": operator.participant_id, "amount_fen": 500, "reference": "bank 1"}
         deposited = operator.post("/operator/deposits", body)
         operator.get("/ledger", min_sequence=deposited["sequence"])
-    assert exchange("verify", "--data", tmp_path).returncode == 0
+    verified = exchange("verify", "--data", tmp_path)
+    assert verified.returncode == 0
+    assert "verifying 100 %" in verified.stderr
     database = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'exchange.sqlite'}")
     with database.begin() as connection:
         connection.execute(text("UPDATE balances SET total = total + 1"))

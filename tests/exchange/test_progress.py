@@ -2,7 +2,7 @@
 
 import io
 
-from exchange.progress import PIPE_SECONDS, Progress
+from exchange.progress import PIPE_SECONDS, Meter, Progress
 
 
 class Terminal(io.StringIO):
@@ -64,3 +64,9 @@ def test_nothing_to_do_is_no_trouble() -> None:
     progress.tell(0)
     progress.end()
     assert pipe.getvalue() == "rebuilding 100 %, 0 of 0 commands\n"
+
+
+def test_work_that_is_not_commands_says_what_it_is() -> None:
+    pipe = io.StringIO()
+    Meter(pipe)("copying", 4, 1, "MiB").tell(4)
+    assert pipe.getvalue() == "copying 100 %, 4 of 4 MiB\n"

@@ -19,7 +19,7 @@ import exchange.rebuild
 import web.tables
 from exchange.database import connect, sqlite_url
 from exchange.journal import SqliteJournal
-from exchange.progress import Progress
+from exchange.progress import Meter
 from exchange.projector import Projector, all_metadata
 from exchange.protocol import Entry
 from exchange.rebuild import CannotRebuild, RebuildFailed, rebuild, run_rebuild
@@ -41,10 +41,7 @@ class Teller:
         self.stream = io.StringIO()
 
     def rebuild(self, path: Path, url: str, **options: Any) -> int:
-        return rebuild(path, url, self.said.append, self._meter, **options)
-
-    def _meter(self, what: str, total: int, done: int) -> Progress:
-        return Progress(self.stream, what, total, done=done)
+        return rebuild(path, url, self.said.append, Meter(self.stream), **options)
 
 
 @pytest.fixture(scope="module")
