@@ -11,7 +11,16 @@ test('an address leads to a screen', () => {
 });
 
 test('roles open screens', () => {
-  expect(screensOf(['grower', 'trader'])).toEqual(['trade', 'grower', 'receipts', 'deliveries', 'market', 'more']);
+  expect(screensOf(['grower', 'trader'])).toEqual([
+    'trade',
+    'grower',
+    'contracts',
+    'receipts',
+    'deliveries',
+    'money',
+    'market',
+    'more',
+  ]);
   expect(screensOf(['analyst'])).toEqual(['market']);
 });
 

@@ -44,6 +44,11 @@ export class Api {
     return this.#send<T>('POST', path, body);
   }
 
+  /** A file as it is, by its own media type. */
+  postFile<T>(path: string, query: Query, content: Blob, type: string): Promise<T> {
+    return this.#send<T>('POST', path + search(query), content, type);
+  }
+
   patch<T>(path: string, body: unknown): Promise<T> {
     return this.#send<T>('PATCH', path, body);
   }
@@ -52,14 +57,14 @@ export class Api {
     return this.#send<T>('DELETE', path + search(query));
   }
 
-  async #send<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async #send<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
     const headers: Record<string, string> = { Accept: 'application/json' };
-    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (body !== undefined) headers['Content-Type'] = type;
     if (method !== 'GET' && this.csrfToken) headers['X-CSRF-Token'] = this.csrfToken;
     const response = await this.#ask(path, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : body instanceof Blob ? body : JSON.stringify(body),
       credentials: 'same-origin',
     });
     if (response.ok) return response.text as T;

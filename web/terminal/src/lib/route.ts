@@ -1,20 +1,33 @@
 import type { Role } from './types.ts';
 
-export type Screen = 'trade' | 'grower' | 'warehouse' | 'operator' | 'receipts' | 'deliveries' | 'market' | 'more';
+export type Screen =
+  'trade' | 'grower' | 'warehouse' | 'operator' | 'contracts' | 'receipts' | 'deliveries' | 'money' | 'market' | 'more';
 
 export type GrowerTab = 'lots' | 'list' | 'sell' | 'account';
+export type WarehouseTab = 'intake' | 'load_out' | 'stock' | 'climate';
+export type OperatorTab = 'overview' | 'approvals' | 'bank' | 'instruments';
+export type MoneyTab = 'account' | 'withdrawals' | 'statement';
 
 export type Route =
   | { screen: 'trade' | 'market'; symbol: string | null }
   | { screen: 'grower'; tab: GrowerTab; id: number | null }
-  | { screen: 'receipts' | 'deliveries'; id: number | null }
-  | { screen: 'warehouse' | 'operator' | 'more' };
+  | { screen: 'warehouse'; tab: WarehouseTab; id: number | null }
+  | { screen: 'operator'; tab: OperatorTab; id: number | null }
+  | { screen: 'money'; tab: MoneyTab; id: number | null }
+  | { screen: 'contracts' | 'receipts' | 'deliveries'; id: number | null }
+  | { screen: 'more' };
 
 /** The tabs of the screens that have some; the first is where the screen's own address leads. */
 export const TABS = {
   grower: ['lots', 'list', 'sell', 'account'],
+  warehouse: ['intake', 'load_out', 'stock', 'climate'],
+  operator: ['overview', 'approvals', 'bank', 'instruments'],
+  money: ['account', 'withdrawals', 'statement'],
 } as const satisfies {
   grower: readonly GrowerTab[];
+  warehouse: readonly WarehouseTab[];
+  operator: readonly OperatorTab[];
+  money: readonly MoneyTab[];
 };
 
 /** The address bar's path as a route, or null where it names nothing. */
@@ -24,16 +37,18 @@ export function parseRoute(path: string): Route | null {
     case 'trade':
     case 'market':
       return { screen, symbol: first ?? null };
-    case 'grower': {
+    case 'grower':
+    case 'warehouse':
+    case 'operator':
+    case 'money': {
       const tabs: readonly string[] = TABS[screen];
       const tab = first ?? tabs[0]!;
       return tabs.includes(tab) ? ({ screen, tab, id: idOf(second) } as Route) : null;
     }
+    case 'contracts':
     case 'receipts':
     case 'deliveries':
       return { screen, id: idOf(first) };
-    case 'warehouse':
-    case 'operator':
     case 'more':
       return { screen };
     default:
@@ -52,7 +67,9 @@ export function screensOf(roles: readonly Role[]): Screen[] {
   if (roles.includes('grower')) screens.push('grower');
   if (roles.includes('warehouse')) screens.push('warehouse');
   if (roles.includes('operator')) screens.push('operator');
-  if (roles.includes('trader') || roles.includes('grower')) screens.push('receipts', 'deliveries');
+  if (roles.includes('trader') || roles.includes('grower'))
+    screens.push('contracts', 'receipts', 'deliveries', 'money');
+  else if (roles.includes('operator')) screens.push('contracts');
   screens.push('market');
   if (roles.includes('trader')) screens.push('more');
   return screens;
@@ -73,8 +90,8 @@ export function barOf(roles: readonly Role[]): Place[] {
     tab,
   });
   if (roles.includes('grower') && !roles.includes('trader')) return TABS.grower.map((tab) => at('grower', tab));
-  if (roles.includes('trader')) return [at('trade'), at('receipts'), at('deliveries'), at('more')];
-  if (roles.includes('warehouse')) return [at('warehouse'), at('market')];
+  if (roles.includes('trader')) return [at('trade'), at('contracts'), at('receipts'), at('more')];
+  if (roles.includes('warehouse')) return TABS.warehouse.map((tab) => at('warehouse', tab));
   if (roles.includes('operator')) return [at('operator'), at('market')];
   return [];
 }

@@ -43,8 +43,6 @@ export interface Venue {
   demo?: boolean;
   fee_rate_ppm: number;
   fee_minimum_fen: number;
-  fee_taker_rate_ppm?: number | null;
-  contract?: ContractTerms | null;
   warehouses: Named[];
   varieties: (Named & { green_life_days: number })[];
   towns: { name_zh: string; name_en: string }[];
@@ -267,7 +265,7 @@ export interface LedgerEntry {
   transfer_id: number;
   sequence: number;
   time_ns: number;
-  cause: 'deposit' | 'trade' | 'intake' | 'load_out';
+  cause: string;
   reference_id: number;
   asset: string;
   amount: Amount;

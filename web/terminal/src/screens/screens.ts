@@ -10,8 +10,10 @@ const LOADERS: Record<Screen, () => Promise<Loaded>> = {
   grower: () => import('./Grower.svelte'),
   warehouse: () => import('./Warehouse.svelte'),
   operator: () => import('./Operator.svelte'),
+  contracts: () => import('./Contracts.svelte'),
   receipts: () => import('./Receipts.svelte'),
   deliveries: () => import('./Deliveries.svelte'),
+  money: () => import('./Money.svelte'),
   more: () => import('./More.svelte'),
 };
 

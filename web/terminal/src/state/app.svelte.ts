@@ -1,7 +1,7 @@
 import { Api, ApiError } from '../lib/api.ts';
 import { FeedClient, type Connection, type Socket } from '../lib/feed.ts';
 import { parseRoute, screensOf, type Route, type Screen } from '../lib/route.ts';
-import type { Me, Participant, Venue } from '../lib/types.ts';
+import type { ContractTerms, Me, Participant, Venue } from '../lib/types.ts';
 import { explained, remember, remembered } from './prefs.svelte.ts';
 
 export interface Notice {
@@ -25,6 +25,8 @@ class App {
   sessionEnded = $state(false);
   venue = $state.raw<Venue | null>(null);
   venueFailed = $state<string | null>(null);
+  /** On what terms trades without a book become contracts; null: they settle at once. */
+  terms = $state.raw<ContractTerms | null>(null);
   path = $state(location.pathname);
   connection = $state.raw<Connection>({ state: 'closed', heardAt: null, attempt: 0 });
   notices = $state.raw<Notice[]>([]);
@@ -79,6 +81,10 @@ class App {
     });
     setInterval(() => (this.now = Date.now()), 1_000);
     void this.loadVenue();
+    this.api.get<{ terms: ContractTerms | null }>('/contracts/terms').then(
+      ({ terms }) => (this.terms = terms),
+      (error: unknown) => (this.venueFailed = codeOf(error)),
+    );
     if (mayBeSignedIn()) void this.#whoAmI();
     else this.known = true;
   }

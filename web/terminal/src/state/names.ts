@@ -1,9 +1,10 @@
 import { age, secondsOf, wholeKilograms, type Amount } from '../lib/format.ts';
 import { parseSymbol } from '../lib/symbol.ts';
-import type { DeliveryState } from '../lib/settlement.ts';
+import { ENDED, type ContractState } from '../lib/contracts.ts';
+import type { DeliveryState, WithdrawalState } from '../lib/settlement.ts';
 import type { Grade, Named, Receipt } from '../lib/types.ts';
 import { app } from './app.svelte.ts';
-import { prefs, t } from './prefs.svelte.ts';
+import { named, prefs, t } from './prefs.svelte.ts';
 
 /** What codes are called in the language chosen; a code that the venue does not name stands for itself. */
 export function nameOf(list: readonly Named[] | undefined, code: string): string {
@@ -80,4 +81,29 @@ export function deliveryTone(state: DeliveryState): '' | 'due' | 'good' | 'bad' 
   if (state === 'accepted' || state === 'made_good') return 'good';
   if (state === 'failed' || state === 'buying_in') return 'bad';
   return state === 'cancelled' ? '' : 'due';
+}
+
+export function withdrawalTone(state: WithdrawalState): '' | 'due' | 'good' | 'bad' {
+  if (state === 'paid') return 'good';
+  if (state === 'rejected' || state === 'expired') return 'bad';
+  return state === 'cancelled' ? '' : 'due';
+}
+
+/** Why money or goods moved. */
+export function causeName(cause: string): string {
+  return named(`cause.${cause}`, cause);
+}
+
+/** The other side of a posting; other people are not named. */
+export function counterName(account: string): string {
+  const kind = account.split(':')[0]!;
+  const code = account.slice(kind.length + 1);
+  if (kind === 'warehouse') return warehouseName(code);
+  return named(`account.${kind}`, account);
+}
+
+export function contractTone(state: ContractState): '' | 'due' | 'good' | 'bad' {
+  if (state === 'completed') return 'good';
+  if (['overdue', 'uncollected', 'failed', 'objected', 'disputed', 'defaulted'].includes(state)) return 'bad';
+  return ENDED.has(state) ? '' : 'due';
 }

@@ -7,6 +7,8 @@ import { receipts } from './en/receipts.ts';
 import { grower } from './en/grower.ts';
 import { warehouse } from './en/warehouse.ts';
 import { deliveries } from './en/deliveries.ts';
+import { money } from './en/money.ts';
+import { contracts } from './en/contracts.ts';
 import { operator } from './en/operator.ts';
 import { reasons } from './en/reasons.ts';
 import { refusals } from './en/refusals.ts';
@@ -21,6 +23,8 @@ export const en: Record<keyof typeof zh, string> = {
   ...grower,
   ...warehouse,
   ...deliveries,
+  ...money,
+  ...contracts,
   ...operator,
   ...reasons,
   ...refusals,

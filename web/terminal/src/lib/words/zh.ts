@@ -7,6 +7,8 @@ import { receipts } from './zh/receipts.ts';
 import { grower } from './zh/grower.ts';
 import { warehouse } from './zh/warehouse.ts';
 import { deliveries } from './zh/deliveries.ts';
+import { money } from './zh/money.ts';
+import { contracts } from './zh/contracts.ts';
 import { operator } from './zh/operator.ts';
 import { reasons } from './zh/reasons.ts';
 import { refusals } from './zh/refusals.ts';
@@ -20,6 +22,8 @@ export const zh = {
   ...grower,
   ...warehouse,
   ...deliveries,
+  ...money,
+  ...contracts,
   ...operator,
   ...reasons,
   ...refusals,

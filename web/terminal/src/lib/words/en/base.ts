@@ -116,4 +116,6 @@ export const base: Record<keyof typeof zh, string> = {
   'form.number': '{field} must be a positive number.',
   'form.date': 'Choose the harvest date, not later than today.',
   'doing.unanswered': 'No answer came. Sending again is safe: it goes by the same name and is done once.',
+
+  'file.none': 'no file chosen',
 };

@@ -74,10 +74,4 @@ export const grower: Record<keyof typeof zh, string> = {
   'timeline.sold_kg': '{weight} kg sold',
   'timeline.paid_yuan': '{money} yuan',
   'timeline.waiting': 'waiting',
-
-  'ledger.deposit': 'Deposit',
-  'ledger.trade': 'Trade',
-  'ledger.fee': 'Fee',
-  'ledger.intake': 'Intake',
-  'ledger.load_out': 'Load-out',
 };

@@ -114,4 +114,6 @@ export const base = {
   'form.number': '{field}须为正数。',
   'form.date': '请选择采收日期，不能晚于今天。',
   'doing.unanswered': '没有收到回复。再点一次会用同一编号重发，不会重复办理。',
+
+  'file.none': '未选择文件',
 } as const;

@@ -71,10 +71,4 @@ export const grower = {
   'timeline.sold_kg': '售出 {weight} 公斤',
   'timeline.paid_yuan': '{money} 元',
   'timeline.waiting': '等待',
-
-  'ledger.deposit': '入金',
-  'ledger.trade': '货款',
-  'ledger.fee': '手续费',
-  'ledger.intake': '入库',
-  'ledger.load_out': '出库',
 } as const;
