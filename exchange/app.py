@@ -96,7 +96,7 @@ def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = 
 
     def on_entry(entry: Entry) -> None:
         publication.publish(entry)
-        bell.watch(entry)
+        bell.heard.hear(entry)
 
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]

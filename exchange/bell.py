@@ -37,6 +37,9 @@ from collections import deque
 from random import Random
 from typing import Final
 
+import msgspec
+from msgspec import Struct
+
 from exchange.calendar import NEVER_NS, Change, Timetable, UnknownYear, VolatilityAuction
 from exchange.engine import Engine
 from exchange.protocol import Command, Entry, Event
@@ -54,9 +57,73 @@ FOLLOWING_MODES: Final = ("continuous", "call_auction")
 
 _log = logging.getLogger(__name__)
 
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class BellState(Struct, frozen=True, array_like=True):
+    """What the journal tells the bell beside the engine's state, canonical. Auctions come as they began."""
+
+    told_ns: int | None
+    halted: list[tuple[str, int]]
+    begun: list[tuple[str, int]]
+    stocked: list[str]
+
+
+class Heard:
+    """What the journal tells beside the engine's state, whatever the hours are: a witness (`exchange.recovery`).
+
+    `halted_ns` and `begun_ns` say of instruments that are halted, and of those in an auction that a collar began, since
+    when; `stocked` are those that have had receipts.
+    """
+
+    name: Final = "bell"
+
+    def __init__(self) -> None:
+        self.told_ns: int | None = None
+        self.halted_ns: dict[str, int] = {}
+        self.begun_ns: dict[str, int] = {}
+        self.stocked: dict[str, None] = {}
+
+    def hear(self, entry: Entry) -> None:
+        """O(events)."""
+        if type(entry.commands[-1]) is not ConfigureVenue:  # A start may have written that one, long after the rest.
+            self.told_ns = entry.time_ns
+        for command, events in zip(entry.commands, entry.events, strict=True):
+            for event in events:
+                if type(event) is PhaseChanged:
+                    self._enter(command, event.symbol, event.phase, entry.time_ns)
+                elif type(event) is InstrumentDefined and isinstance(command, DefineInstrument):
+                    self._enter(command, event.symbol, command.phase, entry.time_ns)
+                elif type(event) is ReceiptChanged and event.cause == "issued" and isinstance(command, IssueReceipt):
+                    self.stocked[event.receipt.symbol] = None
+
+    def _enter(self, command: Command, symbol: str, phase: Phase, time_ns: int) -> None:
+        """An auction that the command did not ask for is a collar's. Not only orders meet one: a command that begins
+        `continuous` may set off stops.
+        """
+        self.halted_ns.pop(symbol, None)
+        self.begun_ns.pop(symbol, None)
+        if phase == "halted":
+            self.halted_ns[symbol] = time_ns
+        elif phase == "auction":
+            if not isinstance(command, SetPhase | DefineInstrument) or command.phase != "auction":
+                self.begun_ns[symbol] = time_ns
+
+    def state(self) -> bytes:
+        halted = sorted(self.halted_ns.items())
+        return _encode(BellState(self.told_ns, halted, list(self.begun_ns.items()), sorted(self.stocked)))
+
+    def restore(self, state: bytes, engine: Engine) -> None:
+        """Put back what `state` gave. Raises ValueError, and has changed nothing, on another release's."""
+        decoded = msgspec.msgpack.decode(state, type=BellState)
+        self.told_ns = decoded.told_ns
+        self.halted_ns = dict(decoded.halted)
+        self.begun_ns = dict(decoded.begun)
+        self.stocked = dict.fromkeys(decoded.stocked)
+
 
 class Bell:
-    """`watch` is told of every batch that the journal holds; then `start`, in the event loop of the sequencer."""
+    """`heard` is told of every batch that the journal holds; then `start`, in the event loop of the sequencer."""
 
     _sequencer: Sequencer
     _engine: Engine
@@ -66,12 +133,8 @@ class Bell:
         self._timetable = timetable
         self._volatility = volatility
         self._chance = chance
-        # What the journal tells beside the engine's state.
-        self._told_ns: int | None = None
-        self._halted_by_hand: dict[str, None] = {}
-        self._stocked: dict[str, None] = {}
-        # Auctions that a collar began: when those did that have no end yet, and when the others end.
-        self._begun_ns: dict[str, int] = {}
+        self.heard: Final = Heard()
+        # When auctions end that a collar began, once they have been looked at.
         self._ends_ns: dict[str, int] = {}
         # Where the timetable stands: the day, what is left of its changes, and the phase since the last one.
         self._day = 0
@@ -91,7 +154,7 @@ class Bell:
         self._sequencer = sequencer
         self._engine = engine
         if self._timetable is not None:
-            told_ns = sequencer.time_ns if self._told_ns is None else self._told_ns
+            told_ns = sequencer.time_ns if self.heard.told_ns is None else self.heard.told_ns
             self._day = venue_day(told_ns)
             self._plan.extend(self._changes_of(self._timetable, self._day, told_ns))
             while self._plan and self._plan[0].time_ns <= told_ns:
@@ -107,43 +170,27 @@ class Bell:
         if self._timer is not None:
             self._timer.cancel()
 
-    def watch(self, entry: Entry) -> None:
-        """Remember what the engine's state does not tell: see the rules above. O(events)."""
-        if type(entry.commands[-1]) is not ConfigureVenue:  # A start may have written that one, long after the rest.
-            self._told_ns = entry.time_ns
+    def _watch(self, entry: Entry) -> None:
+        """What a batch that is committed now means for what is under way. O(events)."""
+        self.heard.hear(entry)
         for command, events in zip(entry.commands, entry.events, strict=True):
             if self._offered and command is self._offered[0]:
                 self._offered.popleft()
             for event in events:
                 if type(event) is PhaseChanged:
-                    self._entered(command, event.symbol, event.phase, entry.time_ns)
+                    self._ends_ns.pop(event.symbol, None)
                 elif type(event) is InstrumentDefined and isinstance(command, DefineInstrument):
-                    self._entered(command, event.symbol, command.phase, entry.time_ns)
+                    self._ends_ns.pop(event.symbol, None)
                     self._open(event.symbol)
-            if isinstance(command, IssueReceipt):
-                self._watch_receipt(events)
+                elif type(event) is ReceiptChanged and event.cause == "issued" and isinstance(command, IssueReceipt):
+                    symbol = event.receipt.symbol
+                    if symbol in self._spent or _opened(events, symbol):
+                        self._open(symbol)
 
-    def _entered(self, command: Command, symbol: str, phase: Phase, time_ns: int) -> None:
-        """An auction that the command did not ask for is a collar's. Not only orders meet one: a command that begins
-        `continuous` may set off stops.
-        """
-        self._halted_by_hand.pop(symbol, None)
-        self._begun_ns.pop(symbol, None)
-        self._ends_ns.pop(symbol, None)
-        if phase == "halted":
-            if self._timetable is not None and not self._timetable.is_break(time_ns):
-                self._halted_by_hand[symbol] = None
-        elif phase == "auction":
-            if not isinstance(command, SetPhase | DefineInstrument) or command.phase != "auction":
-                self._begun_ns[symbol] = time_ns
-
-    def _watch_receipt(self, events: tuple[Event, ...]) -> None:
-        for event in events:
-            if isinstance(event, ReceiptChanged) and event.cause == "issued":
-                symbol = event.receipt.symbol
-                self._stocked[symbol] = None
-                if symbol in self._spent or _opened(events, symbol):
-                    self._open(symbol)
+    def _by_hand(self, symbol: str) -> bool:
+        """Whether it is halted, and not by a break."""
+        halted_ns = self.heard.halted_ns.get(symbol)
+        return halted_ns is not None and self._timetable is not None and not self._timetable.is_break(halted_ns)
 
     def _open(self, symbol: str) -> None:
         if self._timetable is not None:
@@ -153,7 +200,7 @@ class Bell:
 
     def _committed(self, entry: Entry) -> None:
         """Between two batches, so that the engine shows what is committed and no more."""
-        self.watch(entry)
+        self._watch(entry)
         if not self._offered and not self._due:
             self._look(entry.time_ns)
         self._offer()
@@ -162,12 +209,13 @@ class Bell:
         """Find what the time asks for. O(auctions by collars); O(instruments) where a change is due or something was
         opened.
         """
-        for symbol, began_ns in self._begun_ns.items():
+        begun_ns = self.heard.begun_ns
+        for symbol, began_ns in begun_ns.items():
             view = self._engine.market.instrument(symbol)
             assert view is not None
             if view.mode == "continuous":  # A receipt that opens one of mode `call_auction` leads into an auction too.
                 self._ends_ns[symbol] = self._volatility.end_ns(began_ns, self._chance)
-        self._begun_ns.clear()
+        begun_ns.clear()
         changes = self._pass(now_ns)
         if changes or self._opened:
             self._change(changes)
@@ -185,7 +233,7 @@ class Bell:
         for symbol in self._engine.market.symbols():
             view = self._engine.market.instrument(symbol)
             assert view is not None
-            if view.mode in FOLLOWING_MODES and symbol not in self._halted_by_hand:
+            if view.mode in FOLLOWING_MODES and not self._by_hand(symbol):
                 modes[symbol] = view.mode
                 phases[symbol] = view.phase
         for change in changes:
@@ -234,7 +282,7 @@ class Bell:
         return False
 
     def _sellable(self, symbol: str) -> bool:
-        return symbol not in self._stocked or self._engine.tradable(symbol)
+        return symbol not in self.heard.stocked or self._engine.tradable(symbol)
 
     def _pass(self, now_ns: int) -> list[Change]:
         """The changes since the last look. One whole day stands for any number of them: each leaves what the first

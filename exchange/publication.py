@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct
+
+from exchange.engine import Engine
 from exchange.market_words import busted_trade
 from exchange.protocol import Entry
-from marketdata.feed import Feed
+from marketdata.feed import Feed, FeedState
 from marketdata.messages import AccountChange, MarketEvent, OrderOnBook
 from matching.messages import (
     AuctionUncrossed,
@@ -23,7 +27,18 @@ from web.desk import order_of
 ENDED_ORDERS: Final = 10_000
 """Ended orders that are kept, the last ones: so many the database may be behind before they cannot be shown."""
 
+_encode = msgspec.msgpack.Encoder().encode
+
 _PUBLIC = (InstrumentDefined, PhaseChanged, TradeExecuted, AuctionUncrossed)
+
+
+class PublicationState(Struct, frozen=True, array_like=True):
+    """What published batches leave behind, canonical; live orders are the engine's."""
+
+    last_order_id: int
+    ended: list[ExecutionReport]
+    balances: list[list[BalanceChanged]]
+    feed: FeedState
 
 
 class Publication:
@@ -32,6 +47,8 @@ class Publication:
     It keeps what everybody's account looked like after the last published command, because the engine may already be a
     batch ahead, and nobody is shown what is not committed.
     """
+
+    name: Final = "publication"
 
     def __init__(self) -> None:
         self.feed = Feed(account_snapshot=self.account_snapshot)
@@ -56,6 +73,35 @@ class Publication:
             if feed.tells_accounts:
                 for participant_id, changes in account_changes(events, sequence, time_ns).items():
                     feed.publish_account(participant_id, sequence, time_ns, changes)
+
+    hear = publish
+    """A publication is a witness of what the journal holds (`exchange.recovery`)."""
+
+    def state(self) -> bytes:
+        """All that is to be shown of what was published, the same for the same batches. O(what is kept)."""
+        balances = [
+            [changed[asset] for asset in sorted(changed)] for _, changed in sorted(self._balances.items()) if changed
+        ]
+        return _encode(PublicationState(self.last_order_id, list(self._ended.values()), balances, self.feed.state()))
+
+    def restore(self, state: bytes, engine: Engine) -> None:
+        """Put back what `state` gave; the engine stands where it was taken. Before anyone reads.
+
+        Raises ValueError, and has changed nothing, on the state of another release's publication.
+        """
+        decoded = msgspec.msgpack.decode(state, type=PublicationState)
+        self.feed.restore(decoded.feed)
+        self.last_order_id = decoded.last_order_id
+        self._ended = {report.order_id: report for report in decoded.ended}
+        self._balances = {
+            changed[0].participant_id: {each.asset: each for each in changed} for changed in decoded.balances
+        }
+        self._orders = {
+            participant.participant_id: {
+                order.order_id: order for order in engine.live_orders(participant.participant_id)
+            }
+            for participant in engine.participants()
+        }
 
     def ended_order(self, order_id: int) -> ExecutionReport | None:
         """One of the last `ENDED_ORDERS` that were filled, cancelled, rejected or expired, as last reported."""

@@ -6,6 +6,7 @@ where inserting moves next to nothing.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from itertools import islice
 from zlib import crc32
 
@@ -13,6 +14,10 @@ from marketdata.messages import Level, OrderOnBook
 
 Touched = dict[int, tuple[int, int]]
 """Level key → quantity and orders before the first change; `(0, 0)` where there was no level."""
+
+
+OrderState = tuple[int, bool, int, int]
+"""`order_id`, whether it is a bid, level key, displayed quantity."""
 
 
 class DepthSide:
@@ -157,6 +162,20 @@ class Depth:
         if quantity > 0:
             side.change(key, quantity, 1)
             orders[order_id] = (side, key, quantity)
+
+    def state(self) -> list[OrderState]:
+        """What stands in the book, in its order. O(orders)."""
+        bids = self.bids
+        return [(order_id, side is bids, key, quantity) for order_id, (side, key, quantity) in self.orders.items()]
+
+    def restore(self, orders: Iterable[OrderState]) -> None:
+        """Put into an empty book what `state` gave. O(n log levels)."""
+        bids, asks = self.bids, self.asks
+        for order_id, is_bid, key, quantity in orders:
+            side = bids if is_bid else asks
+            side.change(key, quantity, 1)
+            self.orders[order_id] = (side, key, quantity)
+        self.settle()
 
     def settle(self) -> None:
         """Forget which levels were touched: everyone who had to know has been told."""

@@ -14,6 +14,8 @@ Limits are named in `marketdata/connection.py` (readers) and `marketdata/streams
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec import Struct
+
 from marketdata.candles import DAY_NS, SHANGHAI_NS, trading_day
 from marketdata.connection import (
     MAX_OUTGOING,
@@ -24,7 +26,7 @@ from marketdata.connection import (
     Outlet,
     Subscription,
 )
-from marketdata.instrument import Instrument
+from marketdata.instrument import Instrument, InstrumentState
 from marketdata.messages import (
     AccountChange,
     CandleRow,
@@ -66,6 +68,16 @@ def _next(due_ns: int, period_ns: int, now_ns: int) -> int:
 
 def _nobody(participant_id: int) -> dict[str, Any]:
     return {"orders": [], "balances": []}
+
+
+class FeedState(Struct, frozen=True, array_like=True):
+    """What a feed knows of the market, without its readers and their streams."""
+
+    sequence: int
+    time_ns: int
+    clock_ns: int
+    day_ends_ns: int
+    instruments: list[InstrumentState]
 
 
 class Feed:
@@ -175,6 +187,20 @@ class Feed:
         for interval, rows in (candles or {}).items():
             instrument.candles.load(interval, rows)
         instrument.settle()
+
+    def state(self) -> FeedState:
+        """All that `publish` has told, for a feed that goes on from here. O(what is kept)."""
+        instruments = [instrument.state() for instrument in self.instruments.values()]
+        return FeedState(self.sequence, self.time_ns, self.clock_ns, self._day_ends_ns, instruments)
+
+    def restore(self, state: FeedState) -> None:
+        """Put back what `state` gave, before anyone reads. Raises ValueError, and has changed nothing, where it is of
+        another form. O(what is kept)."""
+        assert not self._streams
+        assert not self._accounts
+        self.instruments = {each.symbol: Instrument.restored(each) for each in state.instruments}
+        self.sequence, self.time_ns = state.sequence, state.time_ns
+        self.clock_ns, self._day_ends_ns = state.clock_ns, state.day_ends_ns
 
     def begin(self, sequence: int, time_ns: int) -> None:
         """What was loaded is true of this sequence."""

@@ -4,10 +4,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
 from marketdata.candles import Candles, start_of
-from marketdata.depth import Depth
-from marketdata.messages import MarketEvent, OrderOnBook, Trade, TradeBusted
-from marketdata.statistics import DayStatistics
+from marketdata.depth import Depth, OrderState
+from marketdata.messages import INTERVALS, CandleRow, MarketEvent, OrderOnBook, Trade, TradeBusted
+from marketdata.statistics import DayState, DayStatistics
 from matching.messages import AuctionUncrossed, Phase, PhaseChanged, TradeExecuted
 
 if TYPE_CHECKING:
@@ -18,6 +20,18 @@ LAST_TRADES: Final = 50
 
 RECENT_TRADES: Final = 200
 """Trades kept to correct candles by, when one of them is taken back."""
+
+
+class InstrumentState(Struct, frozen=True, array_like=True):
+    """What an instrument has kept once a command is settled; the last trades are the end of the recent ones."""
+
+    symbol: str
+    phase: Phase
+    dark: bool
+    orders: list[OrderState]
+    recent: list[Trade]
+    candles: list[list[CandleRow]]
+    day: DayState
 
 
 class Instrument:
@@ -100,6 +114,33 @@ class Instrument:
                 continue
             self.candles.add(trade.time_ns, trade.price, trade.quantity)
             self.day.add(trade.time_ns, trade.price, trade.quantity)
+
+    def state(self) -> InstrumentState:
+        """O(orders + trades + candles)."""
+        return InstrumentState(
+            self.symbol,
+            self.phase,
+            self.dark,
+            self.depth.state(),
+            list(self.recent),
+            [self.candles.rows(interval) for interval in INTERVALS],
+            self.day.state(),
+        )
+
+    @classmethod
+    def restored(cls, state: InstrumentState) -> "Instrument":
+        """The instrument that `state` was taken of, without its streams. Raises ValueError where it is of another
+        form."""
+        instrument = cls(state.symbol)
+        instrument.phase = state.phase
+        instrument.dark = state.dark
+        instrument.depth.restore(state.orders)
+        instrument.recent.extend(state.recent)
+        instrument.trades.extend(state.recent[-LAST_TRADES:])
+        for interval, rows in zip(INTERVALS, state.candles, strict=True):
+            instrument.candles.load(interval, rows)
+        instrument.day.restore(state.day)
+        return instrument
 
     def _bust(self, event: TradeBusted) -> None:
         """Tell the trade again as what it is now, and count it out of candles and figures."""

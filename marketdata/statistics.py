@@ -2,6 +2,9 @@
 
 from marketdata.candles import DAY_NS, SHANGHAI_NS, Candles, trading_day
 
+DayState = tuple[int | None, ...]
+"""The figures in the order of their names."""
+
 
 class DayStatistics:
     """What traded on one trading day, Asia/Shanghai, and what the day before it closed at.
@@ -57,6 +60,14 @@ class DayStatistics:
         self.open = self.high = self.low = None
         if self.volume and today is not None:
             _, self.open, self.high, self.low, _, _ = today
+
+    def state(self) -> DayState:
+        return tuple(getattr(self, field) for field in DayStatistics.__slots__)
+
+    def restore(self, state: DayState) -> None:
+        """Put back what `state` gave."""
+        for field, value in zip(DayStatistics.__slots__, state, strict=True):
+            setattr(self, field, value)
 
     @property
     def vwap(self) -> int | None:

@@ -153,7 +153,7 @@ async def house(
     """A venue that starts, or starts again, at this time."""
     bell = Bell(timetable, volatility, chance or Random(1))
     journal = SqliteJournal(path / "journal.sqlite")
-    engine = replay(journal, Engine, on_entry=bell.watch)
+    engine = replay(journal, Engine, on_entry=bell.heard.hear)
     sequencer = Sequencer(engine, journal, clock or ManualClock(at(date, time)), maximum_waiting=maximum_waiting)
     running = House(sequencer, engine, bell)
     founded = engine.sequence > 0
