@@ -119,10 +119,16 @@ def candles(
     return Page(items[::-1], following)
 
 
-def instruments(connection: Connection) -> list[Instrument]:
-    """All instruments ever defined, ascending symbol."""
+def instruments(connection: Connection, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Instrument]:
+    """All instruments ever defined, ascending symbol. Any text is a cursor: what comes after it is asked for."""
+    assert 1 <= limit <= MAXIMUM_LIMIT
     table = tables.instruments
-    return [_value(row, Instrument) for row in connection.execute(select(table).order_by(table.c.symbol)).mappings()]
+    query = select(table).order_by(table.c.symbol).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(table.c.symbol > cursor.replace("\0", ""))
+    rows = connection.execute(query).mappings().all()
+    items = [_value(row, Instrument) for row in rows[:limit]]
+    return Page(items, items[-1].symbol if len(rows) > limit else None)
 
 
 def instrument(connection: Connection, symbol: str) -> Instrument | None:

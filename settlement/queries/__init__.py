@@ -19,7 +19,6 @@ from settlement.queries.climate import (
 )
 from settlement.queries.contracts import ContractStep, contract, contract_of_trade, contract_steps, contracts
 from settlement.queries.delivery import (
-    ENDED_DELIVERIES,
     BuyInAttempt,
     buy_in,
     buy_in_attempts,
@@ -28,7 +27,6 @@ from settlement.queries.delivery import (
     loads,
 )
 from settlement.queries.depository import (
-    ENDED_RECEIPTS,
     Origin,
     Regrade,
     StockChange,
@@ -77,8 +75,6 @@ from settlement.queries.treasury import (
 
 __all__ = [
     "DEFAULT_LIMIT",
-    "ENDED_DELIVERIES",
-    "ENDED_RECEIPTS",
     "LIVE_ORDERS",
     "MAXIMUM_LIMIT",
     "Adjustment",

@@ -3,16 +3,14 @@
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from settlement import tables
 from settlement.messages.ledger import PendingState, PendingTransfer
 from settlement.messages.treasury import BankLine, LineState, Voucher, VoucherState, Withdrawal, WithdrawalState
-from settlement.queries.paging import DEFAULT_LIMIT, Page, by_id, message, one, page
+from settlement.queries.paging import DEFAULT_LIMIT, Page, by_id, either, message, one, page
 from settlement.queries.treasury import LedgerEntry
-
-OPEN_LINES = ("suspense", "unassigned", "returning")
-LIVE_WITHDRAWALS = ("requested", "approved")
+from settlement.tables.bank import LINE_IS_OPEN, WITHDRAWAL_LIVES
 
 
 class BankStatement(Struct, frozen=True, kw_only=True):
@@ -78,7 +76,7 @@ def bank_lines(
     if statement_id is not None:
         query = query.where(table.c.statement_id == statement_id)
     if state == "open":
-        query = query.where(table.c.state.in_(OPEN_LINES))
+        query = query.where(LINE_IS_OPEN)
     elif state != "all":
         query = query.where(table.c.state == state)
     return page(connection, query, table.c.line_id, cursor, limit, BankLine)
@@ -111,7 +109,7 @@ def withdrawals(
     if participant_id is not None:
         query = query.where(table.c.participant_id == participant_id)
     if state == "live":
-        query = query.where(table.c.state.in_(LIVE_WITHDRAWALS))
+        query = query.where(WITHDRAWAL_LIVES)
     elif state != "all":
         query = query.where(table.c.state == state)
     return page(connection, query, table.c.withdrawal_id, cursor, limit, Withdrawal)
@@ -191,13 +189,8 @@ def postings_between(
     O(postings of the account).
     """
     table = tables.transfers
-    touching: ColumnElement[bool] = or_(table.c.debit == account, table.c.credit == account)
-    query = (
-        select(table)
-        .where(touching, table.c.time_ns >= from_ns, table.c.time_ns < before_ns)
-        .order_by(table.c.transfer_id)
-        .limit(limit)
-    )
+    day = (table.c.time_ns >= from_ns, table.c.time_ns < before_ns)
+    query = either((table.c.debit, table.c.credit), account, day, table.c.transfer_id, limit, newest=False)
     return [message(row, LedgerEntry) for row in connection.execute(query).mappings()]
 
 

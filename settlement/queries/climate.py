@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_, union
 
 from settlement import tables
 from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, fetch, page
@@ -143,7 +143,12 @@ def cold_chain_breaks(
         .order_by(breaks.c.break_id.desc())
     )
     if participant_id is not None:
-        query = query.where(breaks.c.break_id.in_(select(receipts.c.break_id).where(_concerns(participant_id))))
+        # Each way in which it may concern him has an index of its own.
+        his = union(
+            select(receipts.c.break_id).where(receipts.c.participant_id == participant_id),
+            select(receipts.c.break_id).where(receipts.c.counterparty_id == participant_id),
+        ).subquery()
+        query = query.join(his, his.c.break_id == breaks.c.break_id)
     if warehouse is not None:
         query = query.where(breaks.c.warehouse == tables.storable(warehouse))
     return page(connection, query, breaks.c.break_id, cursor, limit, ColdChainBreak)

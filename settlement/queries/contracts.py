@@ -3,11 +3,11 @@
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, select, tuple_
 
 from settlement import tables
 from settlement.messages.contracts import Contract, ContractCause, ContractState
-from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, by_id, fetch, integer
+from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, by_id, either, fetch, integer
 
 
 class ContractStep(Struct, frozen=True, kw_only=True):
@@ -46,17 +46,8 @@ def contracts(
     if participant_id is None:
         wanted = select(table).where(*conditions).order_by(newest)
     else:
-        # The newest of each side first, each by its own index: together they hold the newest of both.
-        ids = [
-            select(table.c.contract_id)
-            .where(column == participant_id, *conditions)
-            .order_by(newest)
-            .limit(limit + 1)
-            .subquery()
-            for column in (table.c.buyer_id, table.c.seller_id)
-        ]
-        either = or_(*(table.c.contract_id.in_(select(each.c.contract_id)) for each in ids))
-        wanted = select(table).where(either).order_by(newest)
+        sides = (table.c.buyer_id, table.c.seller_id)
+        wanted = either(sides, participant_id, conditions, table.c.contract_id, limit + 1)
     return fetch(connection, wanted, limit, Contract, lambda each: str(each.contract_id))
 
 

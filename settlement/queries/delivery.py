@@ -1,7 +1,7 @@
 """Deliveries as last told, the docks kept for them, their trucks, and how those that failed were made good."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Select, null, select
 from settlement import tables
 from settlement.messages.delivery import BuyIn, DeliveryOrder, DeliveryState, Load, Slot
 from settlement.queries.paging import DEFAULT_LIMIT, Page, by_id, message, page
-
-ENDED_DELIVERIES: Final = ("accepted", "cancelled", "made_good")
+from settlement.tables.delivery import DELIVERY_LIVES
 
 
 class BuyInAttempt(Struct, frozen=True, kw_only=True):
@@ -46,7 +45,7 @@ def deliveries(
     if participant_id is not None:
         query = query.where(table.c.participant_id == participant_id)
     if state == "live":
-        query = query.where(table.c.state.not_in(ENDED_DELIVERIES))
+        query = query.where(DELIVERY_LIVES)
     elif state != "all":
         query = query.where(table.c.state == state)
     if warehouse is not None:

@@ -1,18 +1,17 @@
 """Receipts as last told, what they came of, and what was done with stock."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, exists, or_, select, tuple_
 
 from settlement import tables
-from settlement.messages import ENDED_STATES, ConfigureVenue, Grade, Lot, Receipt, ReceiptState, StockCause
+from settlement.messages import ConfigureVenue, Grade, Lot, Receipt, ReceiptState, StockCause
 from settlement.queries.intake import lot
 from settlement.queries.paging import DEFAULT_LIMIT, Page, by_id, fetch, integer, one, page
 from settlement.queries.people import venue
 from settlement.queries.treasury import ledger_of_cause
-
-ENDED_RECEIPTS: Final = ENDED_STATES
+from settlement.tables.depository import RECEIPT_LIVES
 
 
 class Regrade(Struct, frozen=True, kw_only=True):
@@ -81,7 +80,7 @@ def receipts(
     if participant_id is not None:
         query = query.where(table.c.participant_id == participant_id)
     if state == "live":
-        query = query.where(table.c.state.not_in(ENDED_RECEIPTS))
+        query = query.where(RECEIPT_LIVES)
     elif state != "all":
         query = query.where(table.c.state == state)
     if warehouse is not None:
@@ -145,5 +144,5 @@ def stock_changes(
     if cursor is not None:
         sequence, _, position = cursor.partition("-")
         at, place = integer(sequence), integer(position)
-        query = query.where((table.c.sequence < at) | ((table.c.sequence == at) & (table.c.position < place)))
+        query = query.where(tuple_(table.c.sequence, table.c.position) < (at, place))
     return fetch(connection, query, limit, StockChange, lambda change: f"{change.sequence}-{change.position}")

@@ -1,11 +1,11 @@
 """How lists are cut into pages by key, and how rows become messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Column, ColumnElement, Connection, Select, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, select, union_all
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -48,6 +48,30 @@ def fetch(
     rows = connection.execute(query.limit(limit + 1)).mappings().all()
     items = [message(row, kind) for row in rows[:limit]]
     return Page(items, cursor_of(items[-1]) if len(rows) > limit else None)
+
+
+def either(
+    columns: Sequence[Column[Any]],
+    value: Any,
+    conditions: Sequence[ColumnElement[bool]],
+    key: Column[int],
+    rows: int,
+    *,
+    newest: bool = True,
+) -> Select[Any]:
+    """Rows of one table in which one of the columns has the value, at most `rows` of them by the key.
+
+    The first of each column are found by that column's index, and together they hold the first of all; no row has the
+    value in two of them.
+    """
+    table = key.table
+    ordered = key.desc() if newest else key.asc()
+    found = [
+        select(table).where(column == value, *conditions).order_by(ordered).limit(rows).subquery() for column in columns
+    ]
+    together = union_all(*(select(each) for each in found)).subquery()
+    merged = together.c[key.name]
+    return select(together).order_by(merged.desc() if newest else merged.asc()).limit(rows)
 
 
 def by_id(connection: Connection, key: Column[int], number: int, kind: type[S]) -> S | None:

@@ -6,8 +6,8 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from settlement import tables
 from settlement.ledger import SHRINKAGE, lot_asset, warehouse_account
-from settlement.messages.receipts import LIVE_STATES
 from settlement.reserves import CountedReceipt, LotReserve, Reserves
+from settlement.tables.depository import RECEIPT_LIVES
 
 
 def reserves(connection: Connection, warehouses: Sequence[str]) -> Reserves:
@@ -26,7 +26,7 @@ def reserves(connection: Connection, warehouses: Sequence[str]) -> Reserves:
             table.c.weight_g,
             table.c.symbol,
         )
-        .where(table.c.state.in_(LIVE_STATES))
+        .where(RECEIPT_LIVES)
         .order_by(table.c.receipt_id)
     )
     receipts: list[CountedReceipt] = []

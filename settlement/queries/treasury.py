@@ -3,11 +3,11 @@
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from settlement import tables
 from settlement.messages import CASH, BalanceChanged
-from settlement.queries.paging import DEFAULT_LIMIT, Page, fetch, integer, message, page
+from settlement.queries.paging import DEFAULT_LIMIT, Page, either, fetch, integer, message, page
 
 
 class LedgerEntry(Struct, frozen=True, kw_only=True):
@@ -50,12 +50,9 @@ class Adjustment(Struct, frozen=True, kw_only=True):
 def balances(connection: Connection, participant_id: int) -> list[BalanceChanged]:
     """What a participant holds, as last reported: cash first, then goods by ascending symbol."""
     table = tables.balances
-    query = (
-        select(table)
-        .where(table.c.participant_id == participant_id)
-        .order_by((table.c.asset != CASH).asc(), table.c.asset)
-    )
-    return [message(row, BalanceChanged) for row in connection.execute(query).mappings()]
+    query = select(table).where(table.c.participant_id == participant_id).order_by(table.c.asset)
+    found = [message(row, BalanceChanged) for row in connection.execute(query).mappings()]
+    return sorted(found, key=lambda balance: balance.asset != CASH)
 
 
 def ledger(
@@ -92,22 +89,11 @@ def ledger_of_account(
         conditions.append(table.c.asset == tables.storable(asset))
     if cursor is not None:
         conditions.append(table.c.transfer_id < integer(cursor))
-    newest = table.c.transfer_id.desc()
     wanted: Select[Any]
     if account is None:
-        wanted = select(table).where(*conditions).order_by(newest)
+        wanted = select(table).where(*conditions).order_by(table.c.transfer_id.desc())
     else:
-        # The newest of each direction first, each by its own index: together they hold the newest of both.
-        ids = [
-            select(table.c.transfer_id)
-            .where(column == account, *conditions)
-            .order_by(newest)
-            .limit(limit + 1)
-            .subquery()
-            for column in (table.c.debit, table.c.credit)
-        ]
-        either = or_(*(table.c.transfer_id.in_(select(each.c.transfer_id)) for each in ids))
-        wanted = select(table).where(either).order_by(newest)
+        wanted = either((table.c.debit, table.c.credit), account, conditions, table.c.transfer_id, limit + 1)
     return fetch(connection, wanted, limit, LedgerEntry, lambda entry: str(entry.transfer_id))
 
 

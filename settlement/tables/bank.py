@@ -1,8 +1,10 @@
 """The bank's statements and what became of their lines; withdrawals, vouchers, transfers in two phases."""
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, Text, UniqueConstraint
+from typing import Final
 
-from settlement.tables.common import account, identifier, integer, metadata, words
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
+
+from settlement.tables.common import account, identifier, integer, metadata, part, words
 
 
 def _participant(name: str, *, optional: bool = False) -> Column[int]:
@@ -25,6 +27,9 @@ bank_statements = Table(
     CheckConstraint("opening_fen + paid_in_fen - paid_out_fen = closing_fen", "adds_up"),
 )
 """Each day's statement, as it was imported."""
+
+LINE_IS_OPEN: Final = text("state NOT IN ('booked', 'released')")
+"""It waits for a decision or for the bank."""
 
 bank_lines = Table(
     "bank_lines",
@@ -52,6 +57,8 @@ bank_lines = Table(
     CheckConstraint("state IN ('booked', 'suspense', 'unassigned', 'returning', 'released')", "state"),
     CheckConstraint("(matched_by IS NULL) <> (unmatched IS NULL)", "matched"),
     Index(None, "state", "line_id"),
+    Index(None, "statement_id", "line_id"),
+    part("ix_bank_lines_open", "line_id", LINE_IS_OPEN),
     Index(None, "bank_reference"),
 )
 """Lines as they stand after the last command that changed them, whose `sequence` and `time_ns` these are."""
@@ -85,6 +92,9 @@ reconciliations = Table(
 )
 """The bank against the ledger, as each statement found them."""
 
+WITHDRAWAL_LIVES: Final = text("state NOT IN ('paid', 'cancelled', 'rejected', 'expired')")
+"""It waits for approval, or is with the bank."""
+
 withdrawals = Table(
     "withdrawals",
     metadata,
@@ -113,6 +123,7 @@ withdrawals = Table(
     CheckConstraint("(state = 'paid') = (paid_line_id IS NOT NULL)", "paid"),
     Index(None, "participant_id", "withdrawal_id"),
     Index(None, "state", "withdrawal_id"),
+    part("ix_withdrawals_live", "withdrawal_id", WITHDRAWAL_LIVES),
 )
 """Payments out as they stand. A client's reference may name several over the years: the newest counts."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, MetaData, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, MetaData, Text, TextClause
 
 metadata: Final = MetaData(
     naming_convention={
@@ -38,6 +38,12 @@ def reference(name: str, key: str, *, optional: bool = False, deferred: bool = F
 def account(name: str) -> Column[str]:
     """An account of the ledger: a participant's or the venue's own."""
     return Column(name, Text, ForeignKey("accounts.account"), nullable=False)
+
+
+def part(name: str, key: str, condition: TextClause) -> Index:
+    """An index by key of the rows that are of interest at the moment, few among all that ever were. A query says the
+    condition in the same words."""
+    return Index(name, key, sqlite_where=condition, postgresql_where=condition)
 
 
 def rule(name: str, condition: str) -> CheckConstraint:

@@ -1,11 +1,14 @@
 """Goods on their way out: orders, docks kept for them, trucks weighed, and deliveries that were made good."""
 
-from typing import get_args
+from typing import Final, get_args
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, UniqueConstraint, text
 
 from settlement.messages.delivery import DeliveryState, FailureCause, LoadState, SlotState
-from settlement.tables.common import identifier, integer, metadata, one_of, reference, rule, words
+from settlement.tables.common import identifier, integer, metadata, one_of, part, reference, rule, words
+
+DELIVERY_LIVES: Final = text("state NOT IN ('accepted', 'cancelled', 'made_good')")
+"""Something is still to be done about it."""
 
 deliveries = Table(
     "deliveries",
@@ -35,6 +38,7 @@ deliveries = Table(
     Index(None, "participant_id", "delivery_id"),
     Index(None, "warehouse", "delivery_id"),
     Index(None, "state", "delivery_id"),
+    part("ix_deliveries_live", "delivery_id", DELIVERY_LIVES),
     Index(None, "receipt_id", "delivery_id"),
     one_of("state", get_args(DeliveryState)),
     one_of("failure", get_args(FailureCause)),

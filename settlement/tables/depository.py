@@ -1,10 +1,15 @@
 """Warehouse receipts, and what was done with them and with the stock they stand for."""
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Table, literal_column
+from typing import Final
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Table, literal_column, text
 
 from settlement.messages import ENDED_STATES, LIVE_STATES
-from settlement.tables.common import identifier, integer, metadata, one_of, reference, rule, words
+from settlement.tables.common import identifier, integer, metadata, one_of, part, reference, rule, words
 from settlement.tables.intake import GRADES
+
+RECEIPT_LIVES: Final = text(f"state NOT IN ({', '.join(map(repr, ENDED_STATES))})")
+"""It stands for goods in a warehouse."""
 
 receipts = Table(
     "receipts",
@@ -30,6 +35,8 @@ receipts = Table(
     Index(None, "warehouse", "receipt_id"),
     Index(None, "lot_id", "receipt_id"),
     Index(None, "lender_id", "receipt_id"),
+    Index(None, "symbol", "receipt_id"),
+    part("ix_receipts_live", "receipt_id", RECEIPT_LIVES),
     one_of("state", (*LIVE_STATES, *ENDED_STATES)),
     rule("weight_g", "weight_g >= 0 AND reserved_g BETWEEN 0 AND weight_g"),
     rule("descent", "parent_receipt_id < receipt_id"),

@@ -44,6 +44,7 @@ lots = Table(
     Column("blemish_mm2", BigInteger),
     Index(None, "participant_id", "lot_id"),
     Index(None, "status", "lot_id"),
+    Index(None, "warehouse", "lot_id"),
     one_of("status", ("announced", "arrived", "weighed", "inspected", "receipted", "refused")),
     one_of("grade", GRADES),
     one_of("inspected_grade", GRADES),

@@ -22,6 +22,7 @@ storage_payments = Table(
     integer("due_fen"),
     integer("amount_fen"),
     Index(None, "participant_id", "sequence", "line"),
+    Index(None, "warehouse", "sequence", "line"),
     Index(None, "warehouse", "to_day"),
     Index(None, "to_day"),
     one_of("cause", ("payment", "trade", "contract", "delivery", "merge", "clearance")),

@@ -38,7 +38,7 @@ orders = Table(
     Column("via", Text, nullable=False, server_default="order"),
     Column("offer_id", BigInteger),
     Index(None, "participant_id", "order_id"),
-    Index(None, "participant_id", "client_order_id"),
+    Index(None, "participant_id", "client_order_id", "order_id"),
     one_of("side", SIDES),
     one_of("kind", ("limit", "market", "stop", "stop_limit")),
     one_of("status", ("accepted", "resting", "partly_filled", "filled", "cancelled", "rejected", "expired")),
@@ -67,8 +67,8 @@ fills = Table(
     integer("sequence"),
     integer("time_ns"),
     Column("busted", Boolean, nullable=False, server_default=false()),
-    Index(None, "participant_id", "trade_id"),
-    Index(None, "order_id", "trade_id"),
+    Index(None, "participant_id", "trade_id", "side"),
+    Index(None, "order_id", "trade_id", "side"),
     one_of("side", SIDES),
     rule("money", "price > 0 AND quantity > 0 AND fee_fen >= 0"),
 )
@@ -83,5 +83,6 @@ busts = Table(
     integer("time_ns"),
     reference("operator_id", "participants.participant_id"),
     words("reason"),
+    Index(None, "sequence"),
 )
 """Which trades were taken back, when, by whom and why."""

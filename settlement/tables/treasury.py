@@ -57,7 +57,7 @@ transfers = Table(
     integer("amount"),
     Index(None, "debit", "transfer_id"),
     Index(None, "credit", "transfer_id"),
-    Index(None, "cause", "reference_id"),
+    Index(None, "cause", "reference_id", "transfer_id"),
     rule("amount", "amount > 0"),
     rule("accounts", "debit <> credit"),
 )

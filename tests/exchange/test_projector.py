@@ -62,7 +62,7 @@ def test_it_follows_to_the_end_and_goes_on_from_there(venue: Venue, database: En
     assert again.start().sequence == venue.sequence
     assert reached(database) == venue.sequence
     with database.connect() as connection:
-        assert len(queries.instruments(connection)) == len(SYMBOLS)
+        assert len(queries.instruments(connection).items) == len(SYMBOLS)
 
 
 def test_transactions_are_bounded(venue: Venue, database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,17 +176,17 @@ def test_phases_follow_each_other_within_and_between_transactions(database: Engi
     defined = Batch(1, 10, [DefineInstrument(SYMBOL), DefineInstrument(OTHER)], [[InstrumentDefined(SYMBOL)], []])
     tell(database, defined, phased(3, "halted"))
     with database.connect() as connection:
-        (found,) = queries.instruments(connection)
+        (found,) = queries.instruments(connection).items
         assert (found.phase, found.sequence) == ("halted", 3)
     tell(database, phased(4, "continuous"), phased(5, "closed"), phased(6, "closed", "NTH-E-SX1-26W47"))
     with database.connect() as connection:
-        (found,) = queries.instruments(connection)
+        (found,) = queries.instruments(connection).items
         assert (found.phase, found.sequence) == ("closed", 5)
     # Defined anew after it was closed: the definition's own phase counts.
     again = Batch(8, 10, [DefineInstrument(SYMBOL, tick_size=2)], [[InstrumentDefined(SYMBOL)]])
     tell(database, phased(7, "auction"), again)
     with database.connect() as connection:
-        (found,) = queries.instruments(connection)
+        (found,) = queries.instruments(connection).items
         assert (found.phase, found.tick_size, found.sequence) == ("continuous", 2, 8)
         assert queries.instrument(connection, OTHER) is None
 

@@ -1,12 +1,11 @@
 """What was paid, read and broken becomes rows, on SQLite and on PostgreSQL; income by the day adds up to payments."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 
 from exchange.database import connect, upgrade
 from settlement import queries
@@ -196,37 +195,6 @@ def test_reserves_are_stock_by_postings_beside_receipts_as_told(connection: Conn
     assert (one.received_g, one.loaded_out_g, one.voided_g, one.shrinkage_g) == (10_000_000, 3_992_000, 0, 20_000)
     assert one.symbol == "BXJ-1-SX1-26W47"
     assert [each.weight_g for each in found.receipts] == [5_988_000, 2_000_000, 3_000_000]
-
-
-def test_what_is_asked_most_is_found_by_an_index(tmp_path: Path) -> None:
-    """By SQLite's plan; PostgreSQL scans tables as small as these, and is right."""
-    url = f"sqlite:///{tmp_path / 'plans.sqlite'}"
-    upgrade(url)
-    engine = connect(url)
-    steps: list[str] = []
-
-    def plan(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        if statement.startswith("SELECT"):
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
-            steps.extend(str(row[3]) for row in rows)
-
-    span = {"from_ns": 0, "to_ns": 9}
-    with engine.connect() as connection:
-        event.listen(connection, "before_cursor_execute", plan)
-        queries.storage_payments(connection, CHEN, cursor="7.1")
-        queries.storage_payments(connection, None)
-        queries.storage_income(connection, 1, 9, "SX1")
-        queries.wastage_claims(connection, CHEN)
-        queries.readings(connection, "SX1", logger_id=None, cursor="7:A", **span)
-        queries.readings(connection, "SX1", logger_id="A", **span)
-        queries.readings_summary(connection, "SX1", logger_id="A", **span)
-        queries.cold_chain_breaks(connection, CHEN)
-        queries.cold_chain_breaks(connection, None, warehouse="SX1")
-        queries.cold_chain_receipts(connection, 1, CHEN)
-    engine.dispose()
-    assert steps
-    assert [step for step in steps if step.startswith("SCAN") and "USING INDEX" not in step] == []
-    assert [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step] == []
 
 
 def test_claims_for_wastage_are_told_whole_and_by_the_part(connection: Connection) -> None:

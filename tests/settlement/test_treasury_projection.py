@@ -1,12 +1,11 @@
 """What the treasury has told becomes rows, and questions find them: the same on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import Struct
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from exchange.database import connect, upgrade
@@ -198,31 +197,3 @@ def test_each_day_has_one_statement_in_the_database_too(teller: Followed) -> Non
         with pytest.raises(IntegrityError):
             connection.execute(table.insert(), row)
         connection.rollback()
-
-
-def test_what_is_asked_most_is_found_by_an_index(tmp_path: Path) -> None:
-    """By SQLite's plan; PostgreSQL scans tables as small as these, and is right."""
-    url = f"sqlite:///{tmp_path / 'plans.sqlite'}"
-    upgrade(url)
-    database = connect(url)
-    day_at_the_bank(database)
-    asked: list[str] = []
-
-    def plan(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        if statement.startswith("SELECT"):
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
-            asked.extend(str(row[3]) for row in rows)
-
-    with database.connect() as connection:
-        event.listen(connection, "before_cursor_execute", plan)
-        queries.bank_lines(connection, state="open")
-        queries.bank_lines(connection, statement_id=1)
-        queries.withdrawals(connection, LI)
-        queries.withdrawals(connection, None, state="live")
-        queries.vouchers(connection, state="proposed")
-        queries.pending_transfers(connection, state="pending")
-        queries.balances_before(connection, "participant:3", 9)
-        queries.postings_between(connection, "participant:3", 0, 9, 10)
-    database.dispose()
-    assert asked
-    assert [step for step in asked if step.startswith("SCAN")] == []
