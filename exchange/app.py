@@ -148,7 +148,13 @@ async def _venue(
     demo: bool,
 ) -> AsyncIterator[Venue]:
     settings, feed = opened.settings, publication.feed
-    sequencer = Sequencer(opened.engine, opened.journal, opened.clock)
+    sequencer = Sequencer(
+        opened.engine,
+        opened.journal,
+        opened.clock,
+        maximum_waiting=settings.maximum_waiting,
+        shares=settings.waiting_shares,
+    )
     follower = FollowerHandle(
         settings.journal_path, settings.database, on_fault=lambda fault: _on_fault(sequencer, fault)
     )

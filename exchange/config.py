@@ -61,6 +61,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     delivery: DeliveryTerms = DeliveryTerms()
     differentials: tuple[Differential, ...] = DIFFERENTIALS
     climate: ClimateRule = ClimateRule()
+    maximum_waiting: Annotated[int, Meta(ge=64, le=2**20)] = 16_384
+    """Commands that wait for their batch at most; what comes beyond is refused as busy."""
+    waiting_shares: Annotated[int, Meta(ge=1, le=64)] = 8
+    """One participant's commands may take one in so many of those places."""
     maximum_lag: Annotated[int, Meta(ge=1)] = 100_000
     """Commands that the database may be behind before the venue calls itself not ready."""
     calendar: Literal["round-the-clock", "sessions"] = "round-the-clock"

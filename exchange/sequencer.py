@@ -18,7 +18,6 @@ with a gap). From then on nothing is accepted, and nothing may be read from the 
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -29,11 +28,9 @@ from exchange.committer import Committer, ThreadCommitter
 from exchange.journal import Journal, Record, seal
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry
 from exchange.replay import Machine, run_batch
+from exchange.waiting_room import ADDING, MAXIMUM_WAITING, SHARES, Answer, WaitingRoom
 from matching.messages import AdvanceTime
-from web.ports import Outcome, VenueBusy, VenueHalted
-
-MAXIMUM_WAITING: Final = 16_384
-"""Commands that wait for their batch at most: more are refused as busy before the journal has heard of them."""
+from web.ports import DatabaseBehind, Outcome, VenueBusy, VenueHalted
 
 BATCH_COMMANDS: Final = 512
 """A batch takes no more, which bounds how long the event loop executes without looking up; `MAXIMUM_BATCH` is what
@@ -55,6 +52,11 @@ class Statistics(Struct):
     batches: int = 0
     commands: int = 0
     refused_busy: int = 0
+    """For want of a place in the waiting room."""
+    refused_share: int = 0
+    """Of those: because their sender held all the places that he may."""
+    refused_behind: int = 0
+    """Because the venue paused for the database."""
     execute_ns: int = 0
     """Spent in engine, state hash and encoding."""
     commit_ns: int = 0
@@ -63,16 +65,10 @@ class Statistics(Struct):
     last_commit_ns: int = 0
 
 
-class _Waiting(NamedTuple):
-    command: Command | None
-    """None: let time pass, to whatever the batch's time will be."""
-    answer: asyncio.Future[Outcome]
-
-
 class _Batch(NamedTuple):
     entry: Entry
     record: Record
-    answers: list[asyncio.Future[Outcome]]
+    answers: list[Answer]
     handed_ns: int
 
 
@@ -92,6 +88,7 @@ class Sequencer:
         *,
         committer: Committer | None = None,
         maximum_waiting: int = MAXIMUM_WAITING,
+        shares: int = SHARES,
         batch_commands: int = BATCH_COMMANDS,
         stopwatch: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -107,15 +104,15 @@ class Sequencer:
         self._engine = engine
         self._journal = journal
         self._clock = clock
-        self._maximum_waiting = maximum_waiting
         self._batch_commands = batch_commands
         self._stopwatch = stopwatch
 
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting = WaitingRoom(maximum_waiting, shares)
         self._scheduled = False
         self._under_way: _Batch | None = None
         self._settling: list[asyncio.Future[None]] = []
         self._halted: str | None = None
+        self._behind: str | None = None
         self._closing = False
 
         self._sequence = tip.sequence
@@ -146,6 +143,11 @@ class Sequencer:
         return self._halted
 
     @property
+    def paused(self) -> str | None:
+        """Why nothing that may lead to trades is accepted at the moment, or none."""
+        return self._behind
+
+    @property
     def waiting(self) -> int:
         return len(self._waiting)
 
@@ -153,9 +155,9 @@ class Sequencer:
     def clock(self) -> Clock:
         return self._clock
 
-    def offer(self, command: Command) -> asyncio.Future[Outcome]:
-        """Take a command in turn; the answer comes when it is durable. Raises `VenueBusy`, `VenueHalted`; so may the
-        answer.
+    def offer(self, command: Command) -> Answer:
+        """Take a command in turn; the answer comes when it is durable. Raises `VenueBusy`, `DatabaseBehind`,
+        `VenueHalted`; the answer may raise the last of them.
 
         Giving up the answer does not take the command back.
         """
@@ -197,6 +199,13 @@ class Sequencer:
         self._clock.set(time_ns)
         return (await self.advance()).time_ns
 
+    def pause(self, reason: str) -> None:
+        """Take nothing that may lead to trades until `resume`; cancels, time and whatever else is taken."""
+        self._behind = reason
+
+    def resume(self) -> None:
+        self._behind = None
+
     def halt(self, reason: str) -> None:
         """Stop acknowledging for a reason found elsewhere: journal, rules and views do not agree."""
         if self._halted is None:
@@ -223,16 +232,20 @@ class Sequencer:
 
     # -- batches
 
-    def _enqueue(self, command: Command | None) -> asyncio.Future[Outcome]:
+    def _enqueue(self, command: Command | None) -> Answer:
         if self._halted is not None:
             raise VenueHalted(self._halted)
         if self._closing:
             raise VenueHalted("the venue is closing")
-        if len(self._waiting) >= self._maximum_waiting:
+        if self._behind is not None and type(command) in ADDING:
+            self.statistics.refused_behind += 1
+            raise DatabaseBehind(self._behind)
+        answer: Answer = self._loop.create_future()
+        lack = self._waiting.lets_in(command, answer)
+        if lack is not None:
             self.statistics.refused_busy += 1
-            raise VenueBusy(self._retry_after_ms())
-        answer: asyncio.Future[Outcome] = self._loop.create_future()
-        self._waiting.append(_Waiting(command, answer))
+            self.statistics.refused_share += lack == "share"
+            raise VenueBusy(self._retry_after_ms(), own=lack == "share")
         self._schedule()
         return answer
 
@@ -254,11 +267,10 @@ class Sequencer:
         self._scheduled = False
         if self._halted is not None or self._under_way is not None or not self._waiting:
             return
-        size = min(len(self._waiting), self._batch_commands)
-        batch = [self._waiting.popleft() for _ in range(size)]
+        batch = self._waiting.next(self._batch_commands)
         self._run([waiting.command for waiting in batch], [waiting.answer for waiting in batch])
 
-    def _run(self, wanted: list[Command | None], answers: list[asyncio.Future[Outcome]]) -> None:
+    def _run(self, wanted: list[Command | None], answers: list[Answer]) -> None:
         """Execute a batch and hand it to the journal."""
         started_ns = self._stopwatch()
         time_ns = self.time_ns
@@ -368,13 +380,12 @@ class Sequencer:
 
     # -- the end of it
 
-    def _halt(self, reason: str, answers: list[asyncio.Future[Outcome]]) -> None:
+    def _halt(self, reason: str, answers: list[Answer]) -> None:
         self._halted = reason
         self._under_way = None
         if self._timer is not None:
             self._timer.cancel()
-        unanswered = answers + [waiting.answer for waiting in self._waiting]
-        self._waiting.clear()
+        unanswered = answers + [waiting.answer for waiting in self._waiting.clear()]
         for answer in unanswered:
             if not answer.done():
                 answer.set_exception(VenueHalted(reason))

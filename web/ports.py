@@ -65,11 +65,20 @@ class BookView(Struct, frozen=True, kw_only=True):
 
 
 class VenueBusy(Exception):
-    """The queue is full: nothing was taken, come back after `retry_after_ms`."""
+    """There was no place in the queue: nothing was taken, come back after `retry_after_ms`. `own`: the places that this
+    participant may hold are taken, by himself; else all are.
+    """
 
-    def __init__(self, retry_after_ms: int) -> None:
+    def __init__(self, retry_after_ms: int, *, own: bool = False) -> None:
         super().__init__(f"busy, retry after {retry_after_ms} ms")
         self.retry_after_ms = retry_after_ms
+        self.own = own
+
+
+class DatabaseBehind(Exception):
+    """Nothing that may lead to trades is taken until the database has caught up; cancels are. The text says how far
+    behind it is.
+    """
 
 
 class VenueHalted(Exception):
@@ -93,7 +102,9 @@ class Gateway(Protocol):
     """The venue as the web layer sees it."""
 
     async def submit(self, command: Any) -> Outcome:
-        """Stamp, execute and commit one command of `exchange.protocol.Command`. Raises `VenueBusy`, `VenueHalted`."""
+        """Stamp, execute and commit one command of `exchange.protocol.Command`. Raises `VenueBusy`, `DatabaseBehind`,
+        `VenueHalted`.
+        """
         ...
 
     async def recorded(self, sequence: int) -> Outcome:
