@@ -65,7 +65,8 @@ function documentFont(): Plugin {
       const target = join(root, '../static/fonts');
       mkdirSync(target, { recursive: true });
       for (const name of ['LICENSE', 'unicode.json']) copyFileSync(join(source, name), join(target, name));
-      const wanted = /^noto-sans-sc-(chinese-simplified-(400|600)|(\d+|cyrillic|latin-ext|vietnamese)-400)-normal\.woff$/;
+      const wanted =
+        /^noto-sans-sc-(chinese-simplified-(400|600)|(\d+|cyrillic|latin-ext|vietnamese)-400)-normal\.woff$/;
       for (const name of readdirSync(join(source, 'files')))
         if (wanted.test(name)) copyFileSync(join(source, 'files', name), join(target, name));
     },
