@@ -16,6 +16,8 @@ async def test_the_description_is_drawn_and_can_be_tried(office: Office, browser
         page = await browser.page(locale="en-US")
         address = f"http://127.0.0.1:{port}"
         await page.goto(f"{address}/docs")
+        # A hundred and more addresses: by subject, of which each opens when it is asked for.
+        await page.locator("#operations-tag-orders").click()
         await expect(page.get_by_text("Place an order")).to_be_visible()
         await expect(page.locator("#missing")).to_be_hidden()
 

@@ -14,7 +14,7 @@ if (typeof SwaggerUIBundle === "undefined") {
     dom_id: "#api",
     deepLinking: true,
     displayRequestDuration: true,
-    docExpansion: "list",
+    docExpansion: "none",
     validatorUrl: null,
     requestInterceptor: async (request) => {
       if (request.method && request.method !== "GET") {
