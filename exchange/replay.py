@@ -12,16 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import msgspec
-
 from exchange.journal import (
-    Base,
+    ENGINE_VERSION,
     JournalCorrupt,
     JournalError,
     JournalReader,
     JournalUnavailable,
     Record,
     SqliteJournal,
+    SqliteJournalReader,
 )
 from exchange.progress import Meter
 from exchange.protocol import Command, Entry, Event, encode
@@ -111,51 +110,63 @@ def _shortened(value: object) -> str:
     return text if len(text) <= 400 else text[:400] + " …"
 
 
+def beginning(journal: JournalReader, restore: Callable[[bytes], M]) -> M | None:
+    """The machine with which re-execution begins: none, an empty one. Raises `JournalCorrupt`. O(state)."""
+    base = journal.base()
+    if base is None:
+        return None
+    try:
+        machine = restore(base.state)
+    except ValueError as error:
+        raise JournalCorrupt(f"the engine's state at sequence {base.sequence} is no state: {error}") from error
+    if machine.sequence != base.sequence:
+        raise JournalCorrupt(f"the engine's state at sequence {base.sequence} is that of {machine.sequence}")
+    return machine
+
+
+def hear_or_execute(machine: Machine, record: Record, listening: bool) -> Entry | None:
+    """Execute a row unless the machine stands behind it; then it is taken as it was recorded, if somebody listens.
+
+    Raises `ReplayMismatch`, `JournalCorrupt`.
+    """
+    if record.last_sequence > machine.sequence:
+        return reexecute(machine, record)
+    return record.entry() if listening else None
+
+
 def replay(
     journal: JournalReader,
     engine_factory: Callable[[], M],
     *,
-    restore: Callable[[bytes], M] | None = None,
+    heard: int | None = None,
     on_entry: Callable[[Entry], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> M:
     """The engine as the journal leaves it. Reads the rows in chunks; decoding, executing and encoding take the time.
 
-    An engine that the factory gives at a later sequence goes on from there. `restore` makes one of a segment's state;
-    without it the journal must be of the newest rules from its beginning. `on_entry` is given each batch, `progress`
-    the sequence reached. Raises `ReplayMismatch`, `JournalError`.
+    An engine that the factory gives at a later sequence goes on from there. `on_entry` is given each batch that it has
+    not `heard` before (none: what the engine has not executed), `progress` the sequence reached. Raises
+    `ReplayMismatch`, `JournalError`.
     """
     machine = engine_factory()
-    base = journal.base() if restore is not None and machine.sequence == 0 else None
     told = 0
-    for record in journal.read(machine.sequence):
-        if base is not None and record.first_sequence > base.sequence:
-            assert restore is not None
-            machine, base = _restored(base, restore), None
-        entry: Entry | None = None
-        if base is None:
-            entry = reexecute(machine, record)
-        elif on_entry is not None:
-            entry = record.entry()
+    for record in journal.read(machine.sequence if heard is None else heard):
+        entry = hear_or_execute(machine, record, on_entry is not None)
         if on_entry is not None and entry is not None:
             on_entry(entry)
         if progress is not None and record.last_sequence - told >= PROGRESS_COMMANDS:
             told = record.last_sequence
             progress(told)
-    if base is not None:
-        assert restore is not None
-        machine = _restored(base, restore)
     return machine
 
 
-def _restored(base: Base, restore: Callable[[bytes], M]) -> M:
-    try:
-        machine = restore(base.state)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise JournalCorrupt(f"the engine's state at sequence {base.sequence} is no state: {error}") from error
-    if machine.sequence != base.sequence:
-        raise JournalCorrupt(f"the engine's state at sequence {base.sequence} is that of {machine.sequence}")
-    return machine
+def require_rules(journal: SqliteJournalReader) -> None:
+    """Raises `JournalUnavailable` where the newest rows are of other rules than this release has."""
+    written = journal.segment().engine_version
+    if written != ENGINE_VERSION:
+        raise JournalUnavailable(
+            f"{journal.path}: written by engine version {written}, this release has {ENGINE_VERSION}"
+        )
 
 
 def run_replay(
@@ -163,6 +174,7 @@ def run_replay(
     report: Callable[[str], Any] = print,
     *,
     engine_factory: Callable[[], Machine] | None = None,
+    restore: Callable[[bytes], Machine] | None = None,
     meter: Meter | None = None,
 ) -> int:
     """`exchange replay`: report the last sequence and the state hash. Exit status 0, 1 (found wrong) or 2 (no journal).
@@ -172,13 +184,16 @@ def run_replay(
     if engine_factory is None:
         from exchange.engine import Engine
 
-        engine_factory = Engine
+        engine_factory, restore = Engine, Engine.restore
     try:
         journal = SqliteJournal.open_reader(journal_path)
         try:
+            require_rules(journal)
+            begun = None if restore is None else beginning(journal, restore)
+            machine = engine_factory() if begun is None else begun
             progress = (meter or Meter())("re-executing", journal.tip().sequence)
             try:
-                machine = replay(journal, engine_factory, on_entry=lambda entry: progress.tell(entry.last_sequence))
+                replay(journal, lambda: machine, heard=0, on_entry=lambda entry: progress.tell(entry.last_sequence))
             finally:
                 progress.end()
         finally:

@@ -2,7 +2,8 @@
 it, and what its rows must add up to.
 
 It changes nothing and waits for nobody, and the venue may be running: the database is read in one snapshot and judged
-at its own cursor, the journal to where it ends when that is reached.
+at its own cursor, the journal to where it ends when that is reached. Rows of older rules are not executed again:
+their chain is checked, and what they say counts.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from exchange.progress import Meter
 from exchange.projector import ForeignJournal, check_cursor, cursor, projection
 from exchange.protocol import Entry
 from exchange.reckoning import Reckoning
-from exchange.replay import ReplayMismatch, replay
+from exchange.replay import ReplayMismatch, beginning, replay, require_rules
 from exchange.sums import Sums
 
 
@@ -70,7 +71,11 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         report(f"journal: {damage}")
         return False
     try:
+        require_rules(journal)
         end = journal.tip().sequence
+        engine = beginning(journal, Engine.restore) or Engine()
+    except JournalUnavailable:
+        raise
     except JournalError as error:
         report(f"journal: {error}")
         return False
@@ -83,7 +88,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
             report(f"database: {error}")
             return False
 
-    engine = Engine()
+    judged = False
     reckoning = Reckoning(connection, report)
     broken: list[str] = []
     violations = 0
@@ -97,7 +102,8 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
             report(broken[-1])
 
     def judge() -> None:
-        nonlocal violations
+        nonlocal judged, violations
+        judged = True
         reckoning.close(engine)
         if reckoning.engine_agrees is not None:
             report(f"engine: {reckoning.engine_agrees}")
@@ -108,15 +114,15 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
     def follow(entry: Entry) -> None:
         if entry.last_sequence <= reached:
             reckoning.take(entry)
-        if entry.last_sequence == reached:
+        if entry.last_sequence == reached == engine.sequence:
             audit()
             judge()
         progress.tell(entry.last_sequence)
 
-    if reached == 0:
+    if reached == engine.sequence == 0:
         judge()
     try:
-        replay(journal, lambda: engine, on_entry=follow)
+        replay(journal, lambda: engine, heard=0, on_entry=follow)
     except (JournalError, ReplayMismatch) as error:
         report(f"journal: {error}")
         return False
@@ -124,7 +130,12 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         progress.end()
     audit()
     report(f"journal: {engine.sequence} commands, chain and re-execution agree, state {engine.state_hash().hex()}")
-    if reckoning.differences:
+    if not judged:
+        report(
+            f"database: stands at sequence {reached}, where older rules were in force: start the venue, which brings "
+            "it up to date"
+        )
+    elif reckoning.differences:
         report(f"database: differs at sequence {reached}, in {reckoning.differences} places")
     else:
         behind = engine.sequence - reached
@@ -132,7 +143,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
             f"database: agrees with the journal at sequence {reached}, {behind} commands behind, in "
             f"{reckoning.rows:,} rows"
         )
-    return not broken and not violations and not reckoning.differences
+    return judged and not broken and not violations and not reckoning.differences
 
 
 def _require_file(backend: str, name: str | None) -> None:
