@@ -84,8 +84,6 @@ class Goods:
         books = self._books
         stock = books.receipts.stock(receipt.lot_id)
         taken = books.receipts.give_up(receipt, defaulter_id, books.time_ns)
-        if stock.expires_ns <= books.time_ns:
-            books.receipts.expire(taken)
         giver, taker = books.purses[receipt.participant_id].account, books.purses[defaulter_id].account
         books.post("delivery", receipt.receipt_id, (books.move_goods(stock, giver, taker, receipt.weight_g),))
         books.events.append(ReceiptChanged("transferred", receipt_message(receipt, stock)))

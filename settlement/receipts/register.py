@@ -327,7 +327,7 @@ class Receipts:
 
     def give_up(self, receipt: LiveReceipt, to_participant_id: int, time_ns: int) -> LiveReceipt:
         """Goods that were ordered out and will not be delivered pass to who answers for that: free, or as held as they
-        were. The old receipt is `split`.
+        were, and expired where their green life has ended meanwhile. The old receipt is `split`.
         """
         state = next_state("start_buy_in", receipt.state)
         stock = self._stocks[receipt.lot_id]
@@ -339,6 +339,8 @@ class Receipts:
             taken.state = "held"
         self._add(taken, stock)
         self._end(receipt, stock, state)
+        if stock.expires_ns <= time_ns:
+            self.expire(taken)
         return taken
 
     def pledge(self, receipt: LiveReceipt, pledge: Pledge) -> None:

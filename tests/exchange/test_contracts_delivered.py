@@ -120,6 +120,18 @@ def test_by_force_majeure_goods_that_were_ordered_out_come_back() -> None:
     assert venue.list_lot(CHEN, 4_000, 250, receipt_id=venue.held(CHEN)[-1][0]).status == "resting"
 
 
+def test_what_has_expired_meanwhile_comes_back_expired() -> None:
+    venue = delivering()
+    venue.do(OpenDispute(participant_id=LI, contract_id=1, reason="no lorry will come"))
+    venue.wait_until(time_of("2026-12-20"))
+    venue.do(DeclareForceMajeure(operator_id=OPERATOR, contract_id=1, reason="typhoon"))
+    venue.do(ConfirmForceMajeure(operator_id=SECOND_OPERATOR, contract_id=1))
+    (given, taken) = [event.receipt for event in venue.all(ReceiptChanged)]
+    assert (given.state, taken.state, taken.participant_id) == ("split", "expired", CHEN)
+    assert venue.goods(CHEN) == (10_000_000, 10_000_000)
+    assert venue.list_lot(CHEN, 4_000, 250, receipt_id=taken.receipt_id).status == "rejected"
+
+
 def test_a_dispute_may_send_what_is_left_back_to_the_seller() -> None:
     venue = delivering()
     (delivery_id,) = venue.contract().delivery_ids
