@@ -128,3 +128,12 @@ def test_a_standard_is_part_of_the_lot_and_its_worth_rounds_down(weight_g: int, 
     )
     assert 0 <= standard_g(tariff, weight_g) <= weight_g
     assert worth_fen(tariff, weight_g) * 1_000 <= weight_g * fen_per_kg
+
+
+def test_what_was_claimed_and_found_can_be_lost_again_to_somebody_who_pays(stores: Stocked) -> None:
+    stores.store(weight_g=10_000_000)
+    (claim,) = stores.lose(1, 6_000_000)
+    assert claim.beyond_g == 5_500_000
+    assert stores.count(1, 10_000_000) == []
+    stores.books.made_good(stores.books.receipts.stock(1), 6_000_000)
+    assert stores.lose(1, 6_000_000) == []
