@@ -28,7 +28,6 @@ from exchange.database import connect
 from exchange.follower_handle import Fault, FollowerHandle
 from exchange.gateway import VenueGateway
 from exchange.premises import Premises, premises
-from exchange.protocol import Entry
 from exchange.publication import Publication
 from exchange.sequencer import Sequencer
 from marketdata.pump import Pump
@@ -94,13 +93,9 @@ def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = 
     publication = Publication()
     bell = _bell(settings, sessions=settings.calendar == "sessions" and not demo)
 
-    def on_entry(entry: Entry) -> None:
-        publication.publish(entry)
-        bell.heard.hear(entry)
-
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]
-        opened = stack.enter_context(premises(settings, on_entry=on_entry, progress=_tell_progress))
+        opened = stack.enter_context(premises(settings, witnesses=(publication, bell.heard), progress=_tell_progress))
         return uvloop.run(_run(_venue(opened, publication, bell, sockets[0], sockets[1], demo), beside))
 
 

@@ -5,8 +5,9 @@ what to do.
 """
 
 import contextlib
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -17,7 +18,11 @@ from exchange.engine import Engine
 from exchange.journal import JournalError, SqliteJournal, seal
 from exchange.projector import ForeignJournal, check_cursor, cursor
 from exchange.protocol import Command, Entry, Event
-from exchange.replay import ReplayMismatch, replay, run_batch
+from exchange.recovery import CannotSucceed, Witness, recover
+from exchange.replay import ReplayMismatch, run_batch
+from exchange.snapshot import Snapshots
+
+_log = logging.getLogger(__name__)
 
 
 class Premises(Struct, frozen=True):
@@ -42,10 +47,11 @@ class Premises(Struct, frozen=True):
 def premises(
     settings: Settings,
     *,
-    on_entry: Callable[[Entry], None] | None = None,
+    witnesses: Sequence[Witness] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Premises]:
-    """Open, replay, and bring the venue's configuration up to date. `on_entry` is given every batch, old ones first.
+    """Open, recover, and bring the venue's configuration up to date. `witnesses` are left as if they had heard every
+    batch.
 
     The journal is closed at the end unless the sequencer has closed it. Raises `SetupError`.
     """
@@ -55,20 +61,22 @@ def premises(
     except DatabaseProblem as problem:
         raise SetupError(str(problem)) from None
     try:
-        journal = SqliteJournal(settings.journal_path)
+        journal = SqliteJournal(settings.journal_path, other_rules=True)
     except JournalError as error:
         raise SetupError(str(error)) from None
     try:
         _compare_with_database(settings, journal)
         try:
-            engine = replay(journal, Engine, on_entry=on_entry, progress=progress)
+            engine = recover(journal, Snapshots.beside(settings.journal_path), witnesses, _log.error, progress=progress)
+        except CannotSucceed as error:
+            raise SetupError(str(error)) from None
         except (ReplayMismatch, JournalError) as error:
             raise SetupError(f"{error}; see `exchange verify --data {settings.data}`") from None
         opened = Premises(settings, journal, engine, _clock(settings, journal))
         if journal.tip().sequence == 0 or engine.venue() != settings.venue():
             opened.commit(settings.venue())
-            if on_entry is not None:
-                on_entry(journal_entry(journal))
+            for witness in witnesses:
+                witness.hear(journal_entry(journal))
         yield opened
     finally:
         journal.close()

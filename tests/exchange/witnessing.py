@@ -35,7 +35,7 @@ def shown(publication: Publication, engine: Engine) -> dict[str, Any]:
     wanted: list[dict[str, Any]] = [{"channel": channel} for channel in ("trades", "ticker", "status")]
     wanted += [{"channel": "book", "depth": depth} for depth in (25, None)]
     wanted += [{"channel": "candles", "interval": interval} for interval in INTERVALS]
-    for fields in wanted:
+    for fields in wanted if symbols else ():
         told[repr(fields)] = heard(feed, 0, symbols=symbols, **fields)
     for participant in engine.participants():
         told[f"account {participant.participant_id}"] = heard(feed, participant.participant_id, channel="account")
