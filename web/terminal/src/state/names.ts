@@ -107,3 +107,19 @@ export function contractTone(state: ContractState): '' | 'due' | 'good' | 'bad' 
   if (['overdue', 'uncollected', 'failed', 'objected', 'disputed', 'defaulted'].includes(state)) return 'bad';
   return ENDED.has(state) ? '' : 'due';
 }
+
+/** Why a receipt is on hold, in a sentence. What the venue itself wrote, it wrote for programs; people's reasons stand as they are. */
+export function holdText(hold: { cause: string; reason: string; operator_id: number }): string {
+  const cause = named(`receipt.hold.${hold.cause}`, hold.cause);
+  const [, logger, id] = /^logger (\S+), break (\d+)$/.exec(hold.reason) ?? [];
+  const [, contract] = /^contract (\d+)$/.exec(hold.reason) ?? [];
+  const why =
+    hold.operator_id !== 0
+      ? hold.reason
+      : logger !== undefined
+        ? t('receipt.hold.by_logger', { logger, id: id ?? '' })
+        : contract !== undefined
+          ? t('contract.number', { id: contract })
+          : hold.reason;
+  return t('receipt.held_for', { cause, reason: why });
+}

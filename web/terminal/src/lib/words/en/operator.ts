@@ -157,4 +157,6 @@ export const operator: Record<keyof typeof zh, string> = {
   'instrument.defined': '{symbol} is defined.',
   'instrument.error.week': 'Choose the harvest week.',
   'instrument.error.steps': 'Give tick and lot.',
+
+  'voucher.amount': 'Amount',
 };

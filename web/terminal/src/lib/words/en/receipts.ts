@@ -108,4 +108,6 @@ export const receipts: Record<keyof typeof zh, string> = {
   'receipt.error.weight': 'The weight has to be between zero and {weight} kg.',
 
   'receipt.open': 'Open',
+
+  'receipt.hold.by_logger': 'logger {logger}, break {id}',
 };

@@ -112,7 +112,6 @@ export const warehouse: Record<keyof typeof zh, string> = {
   'stock.scan': "Scan or type a lot's or a receipt's number",
   'stock.empty': 'There is nothing in the store.',
   'stock.choose': 'Choose a lot on the left.',
-  'stock.receipts': '{count} receipts',
   'stock.booked': 'on the books',
   'stock.holder': 'Holder',
   'stock.count': 'Take stock',
@@ -192,4 +191,6 @@ export const warehouse: Record<keyof typeof zh, string> = {
   'climate.submit_logger': 'Save',
   'climate.registered': 'Logger {logger} is registered.',
   'climate.error.logger': 'Letters, digits and . _ : - only.',
+
+  'stock.receipts': 'receipts: {count}',
 };

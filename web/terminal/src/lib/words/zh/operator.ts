@@ -155,4 +155,6 @@ export const operator = {
   'instrument.defined': '{symbol} 已定义。',
   'instrument.error.week': '请选择采收周。',
   'instrument.error.steps': '请填写最小变动价位和最小单位。',
+
+  'voucher.amount': '金额',
 } as const;

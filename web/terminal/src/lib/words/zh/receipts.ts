@@ -105,4 +105,6 @@ export const receipts = {
   'receipt.error.weight': '重量须大于零、不超过 {weight} 公斤。',
 
   'receipt.open': '查看',
+
+  'receipt.hold.by_logger': '记录仪 {logger}，第 {id} 次中断',
 } as const;

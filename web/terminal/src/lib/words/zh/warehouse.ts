@@ -110,7 +110,6 @@ export const warehouse = {
   'stock.scan': '扫码或输入货号 / 仓单号',
   'stock.empty': '库里没有货。',
   'stock.choose': '从左边选一批货。',
-  'stock.receipts': '{count} 张仓单',
   'stock.booked': '账上',
   'stock.holder': '持有人',
   'stock.count': '盘点',
@@ -190,4 +189,6 @@ export const warehouse = {
   'climate.submit_logger': '保存',
   'climate.registered': '记录仪 {logger} 已登记。',
   'climate.error.logger': '编号只能用字母、数字和 . _ : -',
+
+  'stock.receipts': '仓单 {count} 张',
 } as const;
