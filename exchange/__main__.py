@@ -1,4 +1,5 @@
-"""The command line of the exchange: `exchange serve | demo | init | replay | rebuild | verify`.
+"""The command line of the exchange: `exchange serve | demo | init | password | verify | replay | rebuild | backup |
+restore`.
 
 Exit status: 0 done, 1 found something wrong, 2 could not start as asked (one line on standard error says what to do).
 """
@@ -7,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from exchange.config import Settings, SetupError, load
 
@@ -37,6 +39,10 @@ def _run(options: argparse.Namespace) -> int:
             from exchange.founding import found
 
             return found(_settings(options), options.name, options.password)
+        case "password":
+            from exchange.founding import change_password
+
+            return change_password(_settings(options), options.name, options.password)
         case "replay":
             from exchange.replay import run_replay
 
@@ -51,6 +57,18 @@ def _run(options: argparse.Namespace) -> int:
 
             settings = _settings(options)
             return run_rebuild(settings.journal_path, settings.database, anew=options.anew)
+        case "backup":
+            from exchange.backup import run_backup
+
+            return run_backup(_settings(options), Path(options.to))
+        case "restore":
+            from exchange.restore import Point, read_time, run_restore
+
+            try:
+                time_ns = None if options.to_time is None else read_time(options.to_time)
+            except ValueError as error:
+                raise SetupError(f"--to-time: {error}") from None
+            return run_restore(_settings(options), Path(options.source), Point(options.to_sequence, time_ns))
         case _:
             from exchange.follower import follow
 
@@ -117,15 +135,27 @@ def _parser() -> argparse.ArgumentParser:
             )
     init = command("init", "make the first operator of an empty venue")
     init.add_argument("--name", default="operator", help="the operator's sign-in name (operator)")
-    init.add_argument(
-        "--password", help="default: EXCHANGE_OPERATOR_PASSWORD, else asked on a terminal, else drawn and printed"
-    )
+    password = command("password", "give somebody another password, while the venue is stopped; it ends his sessions")
+    password.add_argument("name", metavar="NAME", help="his sign-in name")
+    for added in (init, password):
+        added.add_argument(
+            "--password", help="default: EXCHANGE_OPERATOR_PASSWORD, else asked on a terminal, else drawn and printed"
+        )
     command("replay", "re-execute the journal and print its last sequence and state hash")
     rebuild = command("rebuild", "throw the database's views away and make them again from the journal")
     rebuild.add_argument(
         "--anew", action="store_true", help="from the beginning, also where an interrupted rebuild could go on"
     )
     command("verify", "check journal chain, ledger, receipts, and the database against the journal")
+    backup = command("backup", "copy all that the venue cannot make again into a folder, while it trades")
+    backup.add_argument("--to", metavar="FOLDER", required=True, help="a new or empty folder")
+    restore = command("restore", "make a data folder of a backup, as the venue was at its end or at a point before")
+    restore.add_argument("--from", metavar="FOLDER", required=True, dest="source", help="the backup")
+    point = restore.add_mutually_exclusive_group()
+    point.add_argument("--to-sequence", type=int, metavar="N", help="leave out what came after this command")
+    point.add_argument(
+        "--to-time", metavar="TIME", help="leave out what came after this time, as 2026-11-24T10:15:30+08:00"
+    )
     command("follow", "the follower process; the venue starts it by itself")
     return parser
 

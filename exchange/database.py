@@ -106,12 +106,20 @@ def unreachable(url: URL, error: DBAPIError) -> DatabaseUnreachable:
     return DatabaseUnreachable(f"cannot use the database {shown}: {lines[0]}: {advice}")
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, revision: str = "head") -> None:
     """Bring the schema to this release's, in one transaction: an empty database is filled, a current one left alone.
 
     Raises `DatabaseUnreachable`, `ForeignDatabase`, `UnknownRevision`.
     """
-    _with_schema(url, _to_head)
+    An earlier `revision` is for what was copied from a database of that one.
+
+    def forward(config: "Config", connection: Connection) -> None:
+        from alembic import command
+
+        _check_revision(config, connection)
+        command.upgrade(config, revision)
+
+    _with_schema(url, forward)
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -124,13 +132,6 @@ def downgrade(url: str, revision: str) -> None:
         command.downgrade(config, revision)
 
     _with_schema(url, back)
-
-
-def _to_head(config: "Config", connection: Connection) -> None:
-    from alembic import command
-
-    _check_revision(config, connection)
-    command.upgrade(config, "head")
 
 
 def _with_schema(url: str, work: Callable[["Config", Connection], None]) -> None:
@@ -171,6 +172,29 @@ def check_schema(connection: Connection) -> None:
 def _config() -> "Config":
     # Imported here: alembic takes a tenth of a second, and not every command needs it.
     from alembic.config import Config
+def revision_of(connection: Connection) -> str | None:
+    """What the schema is at; none where there is none of ours."""
+    from alembic.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str:
+    """What this release's schema is."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def knows_revision(revision: str) -> bool:
+    """Whether this release's schema came by there."""
+    from alembic.script import ScriptDirectory
+
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 
     config = Config()
     # By the package's place, not by pyproject: an installed wheel has none. ConfigParser would read `%` as its own.

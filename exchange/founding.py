@@ -1,4 +1,6 @@
-"""`exchange init`: the first operator of an empty venue, who lets everybody else in."""
+"""`exchange init`: the first operator of an empty venue, who lets everybody else in; `exchange password`: whoever has
+lost his.
+"""
 
 import asyncio
 import getpass
@@ -8,10 +10,11 @@ import sys
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from exchange.config import Settings, SetupError
-from exchange.database import connect
+from exchange.database import connect, unreachable
+from exchange.journal import JournalError, lock_journal
 from exchange.premises import Premises, premises
 from settlement.messages import ParticipantRegistered, RegisterParticipant
 from web import reserves
@@ -25,11 +28,8 @@ MINIMUM_PASSWORD = 8
 
 def found(settings: Settings, name: str, password: str | None) -> int:
     """Make the first operator and say so. Raises `SetupError` where there is one, or name or password will not do."""
-    password = password or os.environ.get("EXCHANGE_OPERATOR_PASSWORD")
-    if not password and sys.stdin.isatty():
-        password = getpass.getpass(f"password for {name} (empty: draw one): ")
-    drawn = "" if password else secrets.token_urlsafe(12)
-    if not ensure_operator(settings, name, password or drawn, name):
+    password, drawn = _password_for(name, password)
+    if not ensure_operator(settings, name, password, name):
         raise SetupError(
             f"the venue in {settings.data} has an operator, who makes others by POST /api/v1/operator/participants"
         )
@@ -41,13 +41,42 @@ def found(settings: Settings, name: str, password: str | None) -> int:
     return 0
 
 
+def change_password(settings: Settings, name: str, password: str | None) -> int:
+    """Let somebody who could sign in do so by another password, and end his sessions. Raises `SetupError` where he
+    could not, or while the venue runs: it knows his sessions by heart.
+    """
+    password, drawn = _password_for(name, password)
+    _check_password(password)
+    if not settings.journal_path.exists():
+        raise SetupError(f"there is no venue in {settings.data}; name its folder by --data")
+    try:
+        lock = lock_journal(settings.journal_path)
+    except JournalError as error:
+        raise SetupError(f"{error}; stop it first") from None
+    database = connect(settings.database)
+    try:
+        password_hash = asyncio.run(_hash(password))
+        with database.begin() as connection:
+            query = select(credentials.c.participant_id).where(credentials.c.name == name)
+            participant_id = connection.execute(query).scalar_one_or_none()
+            if participant_id is None:
+                raise SetupError(f"nobody signs in to the venue in {settings.data} as {name}")
+            set_credentials(connection, participant_id, name, password_hash)
+    except DBAPIError as error:
+        raise SetupError(str(unreachable(database.url, error))) from None
+    finally:
+        database.dispose()
+        os.close(lock)
+    print(f"{name} has another password in {settings.data}" + (f": {drawn}" if drawn else ""))
+    return 0
+
+
 def ensure_operator(settings: Settings, name: str, password: str, display_name: str) -> bool:
     """Make an operator unless one can sign in already; whether it was made.
 
     Safe to repeat after a crash at any point: an operator without credentials is given some.
     """
-    if len(password) < MINIMUM_PASSWORD:
-        raise SetupError(f"the password is shorter than {MINIMUM_PASSWORD} characters")
+    _check_password(password)
     with premises(settings) as opened:
         database = connect(settings.database)
         try:
@@ -89,6 +118,20 @@ def _register(opened: Premises, name: str, display_name: str) -> ParticipantRegi
         if isinstance(event, ParticipantRegistered):
             return event
     raise SetupError(f"the name {name} is taken by a participant who is no operator")
+
+
+def _password_for(name: str, password: str | None) -> tuple[str, str]:
+    """As given, by flag or environment, or asked for; else drawn, and then told twice, to be printed."""
+    password = password or os.environ.get("EXCHANGE_OPERATOR_PASSWORD")
+    if not password and sys.stdin.isatty():
+        password = getpass.getpass(f"password for {name} (empty: draw one): ")
+    drawn = "" if password else secrets.token_urlsafe(12)
+    return password or drawn, drawn
+
+
+def _check_password(password: str) -> None:
+    if len(password) < MINIMUM_PASSWORD:
+        raise SetupError(f"the password is shorter than {MINIMUM_PASSWORD} characters")
 
 
 async def _hash(password: str) -> str:

@@ -38,12 +38,12 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "--data" in said
 
 
-@pytest.mark.parametrize("command", ["serve", "init", "verify"])
+@pytest.mark.parametrize("command", ["serve", "init", "password operator", "verify", "backup --to copy"])
 def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path, command: str) -> None:
     assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
     url = "postgresql://nobody:secret@127.0.0.1:9/none"
     extra = ("--port", 0, "--feed-port", 0) if command == "serve" else ()
-    result = exchange(command, "--data", tmp_path, *extra, EXCHANGE_DATABASE_URL=url)
+    result = exchange(*command.split(), "--data", tmp_path, *extra, EXCHANGE_DATABASE_URL=url)
     assert result.returncode == 2
     said = result.stdout + result.stderr
     assert "127.0.0.1:9" in said
@@ -68,9 +68,9 @@ def test_verify_does_not_vouch_for_a_database_of_a_newer_release(tmp_path: Path)
     assert "9999_from_the_future" in one_line(exchange("verify", "--data", tmp_path))
 
 
-@pytest.mark.parametrize("command", ["replay", "rebuild", "verify"])
+@pytest.mark.parametrize("command", ["replay", "rebuild", "verify", "backup --to copy"])
 def test_a_folder_without_a_journal_is_named(tmp_path: Path, command: str) -> None:
-    assert "no journal" in one_line(exchange(command, "--data", tmp_path))
+    assert "no journal" in one_line(exchange(*command.split(), "--data", tmp_path))
 
 
 def test_two_venues_cannot_share_a_journal(tmp_path: Path) -> None:
@@ -106,17 +106,53 @@ def test_only_the_first_operator_is_made(tmp_path: Path) -> None:
         assert venue.person("head", password).get("/me")["roles"] == ["operator"]
 
 
+def test_a_lost_password_is_replaced_and_ends_sessions(tmp_path: Path) -> None:
+    assert "there is no venue" in one_line(exchange("password", "operator", "--data", tmp_path))
+    assert exchange("init", "--data", tmp_path, "--password", "forgotten-1").returncode == 0
+    with serving(tmp_path) as venue:
+        token = venue.person("operator", "forgotten-1").token
+        said = one_line(exchange("password", "operator", "--data", tmp_path))
+        assert "another venue has this data folder open" in said
+        assert "stop it first" in said
+    assert "signs in" in one_line(exchange("password", "somebody", "--data", tmp_path))
+    assert "shorter than" in one_line(exchange("password", "operator", "--data", tmp_path, "--password", "short"))
+    changed = exchange("password", "operator", "--data", tmp_path)
+    assert changed.returncode == 0
+    with serving(tmp_path) as venue:
+        operator = venue.person("operator", changed.stdout.strip().rsplit(" ", 1)[1])
+        operator.http.headers["Authorization"] = f"Bearer {token}"
+        operator.get("/me", expect=401)
+        body = {"name": "operator", "password": "forgotten-1"}
+        operator.call("POST", "/sessions", body, expect=401)
+
+
 def test_the_demonstration_binds_to_loopback_only(tmp_path: Path) -> None:
     said = one_line(exchange("demo", "--data", tmp_path, "--host", "0.0.0.0", "--port", 0, "--feed-port", 0))
     assert "loopback" in said
 
 
-@pytest.mark.parametrize("arguments", [(), ("fly",), ("serve", "--port", "many"), ("serve", "--clock", "sundial")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("fly",),
+        ("serve", "--port", "many"),
+        ("serve", "--clock", "sundial"),
+        ("password",),
+        ("backup",),
+        ("restore",),
+        ("restore", "--from", "copy", "--to-sequence", "half"),
+        ("restore", "--from", "copy", "--to-sequence", "1", "--to-time", "2026-11-24T10:15:30+08:00"),
+        ("restore", "--from", "copy", "--to-time", "noon"),
+    ],
+)
 def test_usage_errors_exit_with_2(arguments: tuple[str, ...]) -> None:
     assert exchange(*arguments).returncode == 2
 
 
-@pytest.mark.parametrize("command", ["", "serve", "demo", "init", "replay", "rebuild", "verify"])
+@pytest.mark.parametrize(
+    "command", ["", "serve", "demo", "init", "password", "replay", "rebuild", "verify", "backup", "restore"]
+)
 def test_help_is_everywhere(command: str) -> None:
     result = exchange(*command.split(), "--help")
     assert result.returncode == 0
