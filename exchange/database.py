@@ -108,10 +108,10 @@ def unreachable(url: URL, error: DBAPIError) -> DatabaseUnreachable:
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the schema to this release's, in one transaction: an empty database is filled, a current one left alone.
+    An earlier `revision` is for what was copied from a database of that one.
 
     Raises `DatabaseUnreachable`, `ForeignDatabase`, `UnknownRevision`.
     """
-    An earlier `revision` is for what was copied from a database of that one.
 
     def forward(config: "Config", connection: Connection) -> None:
         from alembic import command
@@ -169,9 +169,6 @@ def check_schema(connection: Connection) -> None:
     _check_revision(_config(), connection)
 
 
-def _config() -> "Config":
-    # Imported here: alembic takes a tenth of a second, and not every command needs it.
-    from alembic.config import Config
 def revision_of(connection: Connection) -> str | None:
     """What the schema is at; none where there is none of ours."""
     from alembic.migration import MigrationContext
@@ -195,6 +192,9 @@ def knows_revision(revision: str) -> bool:
     return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
+def _config() -> "Config":
+    # Imported here: alembic takes a tenth of a second, and not every command needs it.
+    from alembic.config import Config
 
     config = Config()
     # By the package's place, not by pyproject: an installed wheel has none. ConfigParser would read `%` as its own.
