@@ -38,6 +38,7 @@ from exchange.journal import JournalCorrupt, JournalError, JournalUnavailable, S
 from exchange.own_records import own_tables, write_records
 from exchange.progress import Meter
 from exchange.projector import cursor
+from exchange.snapshot import SnapshotDamaged, Snapshots, fit, read_snapshot, sequence_of
 
 FORMAT_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -120,6 +121,7 @@ def back_up(settings: Settings, to: Path, meter: Meter) -> Manifest:
                 raise BackupDamaged(f"{to / JOURNAL}: the copy differs from the journal at sequence {tip.sequence}")
         finally:
             source.close()
+        copy_snapshots(Snapshots.beside(settings.journal_path), to / JOURNAL, tip.sequence)
         for name in KEYS:
             if (settings.folder / name).exists():
                 copy_file(settings.folder / name, to / name)
@@ -143,6 +145,27 @@ def back_up(settings: Settings, to: Path, meter: Meter) -> Manifest:
 def on_the_wall(time_ns: int) -> str:
     """`2026-11-24 10:15:30 UTC+8`."""
     return f"{datetime.fromtimestamp(time_ns // 10**9, WALL):%Y-%m-%d %H:%M:%S} UTC+8"
+
+
+def copy_snapshots(snapshots: Snapshots, journal: Path, end: int) -> None:
+    """Put those up to a sequence beside a copy of the journal; one that is damaged or none of this journal's is left
+    behind, and so is one that the venue deletes meanwhile: a snapshot only saves time."""
+    reader = SqliteJournal.open_reader(journal)
+    try:
+        for path in snapshots.newest_first():
+            target = Snapshots.beside(journal).path / path.name
+            if sequence_of(path) > end:
+                continue
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            try:
+                copy_file(path, target)
+                good = fit(read_snapshot(target).header, reader) is None
+            except (FileNotFoundError, SnapshotDamaged):
+                good = False
+            if not good:
+                target.unlink(missing_ok=True)
+    finally:
+        reader.close()
 
 
 def digest_of(path: Path) -> str:

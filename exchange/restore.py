@@ -33,6 +33,7 @@ from exchange.backup import (
     BackupDamaged,
     Manifest,
     copy_file,
+    copy_snapshots,
     digest_of,
     is_vacant,
     mebibytes,
@@ -55,6 +56,7 @@ from exchange.progress import Meter
 from exchange.projector import all_metadata
 from exchange.protocol import Entry
 from exchange.rebuild import CannotRebuild, RebuildFailed, rebuild
+from exchange.snapshot import Snapshots
 
 BUILDING: Final = "restoring"
 REASON: Final = "restored"
@@ -115,6 +117,7 @@ def restore(settings: Settings, source: Path, point: Point, say: Callable[[str],
         _require_empty_database(built.database)
         check_files(source, manifest, meter)
         sequence = _restore_journal(source, manifest, point, built.journal_path, say)
+        copy_snapshots(Snapshots.beside(source / JOURNAL), built.journal_path, sequence)
         for name in KEYS:
             if (source / name).exists():
                 copy_file(source / name, folder / name)

@@ -18,8 +18,10 @@ from exchange.database import connect, sqlite_url
 from exchange.engine import Engine
 from exchange.journal import ENGINE_VERSION, SqliteJournal, seal
 from exchange.protocol import Entry
+from exchange.recovery import begin, write
 from exchange.replay import replay, run_batch
 from exchange.restore import Point, cut, read_time, run_restore
+from exchange.snapshot import Snapshots, sequence_of
 from exchange.verify import run_verify
 from marketdata.tables import trades
 from settlement.tables import participants
@@ -67,6 +69,8 @@ class House:
                 events=run_batch(engine, commands, first, time_ns),
             )
             journal.append(seal(entry, tip.chain, engine.state_hash()))
+            if entry.last_sequence in (BATCH, 3 * BATCH, 5 * BATCH):
+                write(Snapshots.beside(journal.path), engine, (), journal.tip(), "suixi")
         self.end = journal.tip().sequence
         self.entries = [record.entry() for record in journal.read()]
         project(journal, self.settings.database)
@@ -115,6 +119,10 @@ def verified(settings: Settings) -> list[str]:
     return said
 
 
+def snapshots_in(folder: Path) -> list[int]:
+    return [sequence_of(path) for path in Snapshots(folder / "snapshots").newest_first()]
+
+
 def count_of(settings: Settings, table: Any) -> int:
     database = connect(settings.database, read_only=True)
     with database.connect() as connection:
@@ -160,6 +168,33 @@ def test_a_restored_venue_is_verified_and_trades_on(house: House, new: Settings,
     assert any(f"journal: {sequence + 4} commands" in line for line in verified(new))
 
 
+@pytest.mark.parametrize(("sequence", "kept"), [(BATCH - 1, []), (BATCH, [BATCH]), (4 * BATCH + 1, [3 * BATCH, BATCH])])
+def test_snapshots_up_to_the_point_make_the_start_short(
+    house: House, new: Settings, sequence: int, kept: list[int]
+) -> None:
+    assert snapshots_in(house.backup) == [5 * BATCH, 3 * BATCH, BATCH]
+    assert run_restore(new, house.backup, Point(sequence)) == 0
+    assert snapshots_in(new.folder) == kept
+    said: list[str] = []
+    reader = SqliteJournal.open_reader(new.journal_path)
+    start = begin(reader, Snapshots.beside(new.journal_path), (), said.append)
+    reader.close()
+    assert said == []
+    assert (start.sequence, start.snapshot is not None) == (max(kept, default=0), bool(kept))
+
+
+def test_a_snapshot_that_is_no_good_is_left_behind(house: House, tmp_path: Path) -> None:
+    """It saves time, and that it would not."""
+    data = Path(shutil.copytree(house.settings.folder, tmp_path / "data"))
+    damaged = data / "snapshots" / f"{5 * BATCH}.snapshot"
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    shutil.copyfile(data / "snapshots" / f"{BATCH}.snapshot", data / "snapshots" / "9.snapshot")
+    assert run_backup(Settings(data=str(data)), tmp_path / "backup") == 0
+    assert snapshots_in(tmp_path / "backup") == [3 * BATCH, BATCH]
+
+
 def test_what_names_what_came_later_is_left_out(
     house: House, new: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,6 +220,7 @@ def test_the_whole_backup_keeps_all(house: House, new: Settings, capsys: pytest.
         "exchange.sqlite",
         "journal.sqlite",
         "journal.sqlite.lock",
+        "snapshots",
     ]
     for what in ("checking the backup", "checking the journal", "rebuilding"):
         assert f"{what} 100 %" in said.err
@@ -272,7 +308,7 @@ def test_a_database_in_use_is_refused(
     assert not new.folder.exists()
 
 
-@pytest.mark.parametrize("name", ["journal.sqlite", "records/credentials.jsonl", "documents.key"])
+@pytest.mark.parametrize("name", ["journal.sqlite", f"snapshots/{BATCH}.snapshot", "records/credentials.jsonl"])
 @pytest.mark.parametrize("damage", ["flipped", "shortened", "missing"])
 def test_damage_is_found_and_the_file_named(
     house: House, tmp_path: Path, new: Settings, name: str, damage: str, capsys: pytest.CaptureFixture[str]
