@@ -158,6 +158,7 @@ async def _venue(
     database, readers = connect(settings.database), connect(settings.database, read_only=True)
     gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers)
     sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
+    sequencer.on_halted.append(feed.halt)
     web_settings = WebSettings(
         origins=settings.origins,
         public_address=settings.public_address,
@@ -248,7 +249,7 @@ class _WebServer(uvicorn.Server):
 def _on_fault(sequencer: Sequencer, fault: Fault) -> None:
     """A fatal fault of the follower means that journal, rules and database do not agree: never trade on a guess."""
     if fault.fatal:
-        sequencer.halt(fault.text)
+        sequencer.halt(fault.told, "follower")
 
 
 class _Strangers(logging.Filter):

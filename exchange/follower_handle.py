@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import sys
 import time
 from collections import deque
@@ -31,6 +32,8 @@ MAXIMUM_FAULTS: Final = 100
 MAXIMUM_UNREAD: Final = 4096
 """Bytes of wakings that the follower has not taken: more would tell it nothing new."""
 
+_TELLABLE: Final = re.compile(r"(re-execution differs from the journal at|the row at) sequence \d+")
+
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +42,12 @@ class Fault(NamedTuple):
 
     text: str
     fatal: bool
+
+    @property
+    def told(self) -> str:
+        """As everybody may read it: without names of files and hosts, and without other people's orders."""
+        found = _TELLABLE.match(self.text)
+        return found[0] if found else "journal, rules and database do not agree"
 
 
 class FollowerHandle:

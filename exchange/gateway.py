@@ -113,6 +113,10 @@ class VenueGateway:
         return self._sequencer.halted
 
     @property
+    def paused(self) -> str | None:
+        return self._sequencer.paused
+
+    @property
     def projected_sequence(self) -> int:
         return self._follower.projected_sequence
 

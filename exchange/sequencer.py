@@ -10,27 +10,36 @@ engine is ahead of the journal by that batch, for the milliseconds of the commit
 `settled()` first and reads at once, without another `await` in between. What is then read is committed and true of
 `sequence`.
 
-The venue halts where it would have to guess: the engine fails on a command (its batch never reaches the journal), the
-journal fails on a batch (whether it is durable is unknown), or a reader of committed batches fails (it would go on
-with a gap). From then on nothing is accepted, and nothing may be read from the engine.
+The venue halts where it would have to guess:
+
+    engine     it fails on a command, whose batch never reaches the journal
+    journal    it fails on a batch, of which nobody knows whether it is durable, or turns out to be damaged
+    reader     one of committed batches fails, and would go on with a gap
+    follower   journal, rules and database do not agree
+
+From then on nothing is accepted, and nothing may be read from the engine. Why is told to everybody, so the reason names
+no files, no people and nothing of theirs; what does is in the log.
 """
 
 import asyncio
+import errno
 import logging
+import os
+import sqlite3
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
 from exchange.clock import Clock, ManualClock
 from exchange.committer import Committer, ThreadCommitter
-from exchange.journal import Journal, Record, seal
+from exchange.journal import Journal, JournalCorrupt, JournalUnavailable, Record, seal
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry
 from exchange.replay import Machine, run_batch
 from exchange.waiting_room import ADDING, MAXIMUM_WAITING, SHARES, Answer, WaitingRoom
 from matching.messages import AdvanceTime
-from web.ports import DatabaseBehind, Outcome, VenueBusy, VenueHalted
+from web.ports import DatabaseBehind, HistoryUnavailable, Outcome, VenueBusy, VenueClosing, VenueHalted
 
 BATCH_COMMANDS: Final = 512
 """A batch takes no more, which bounds how long the event loop executes without looking up; `MAXIMUM_BATCH` is what
@@ -42,6 +51,8 @@ HASH_COMMANDS: Final = 4096
 LONGEST_TIMER_SECONDS: Final = 1.0
 """Loop timers run on another clock than the venue: after a jump of the machine's time a deadline is at most so
 late."""
+
+HaltCause = Literal["engine", "journal", "reader", "follower"]
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +123,7 @@ class Sequencer:
         self._under_way: _Batch | None = None
         self._settling: list[asyncio.Future[None]] = []
         self._halted: str | None = None
+        self._halt_cause: HaltCause | None = None
         self._behind: str | None = None
         self._closing = False
 
@@ -141,6 +153,10 @@ class Sequencer:
     def halted(self) -> str | None:
         """Why nothing is accepted any more, or none."""
         return self._halted
+
+    @property
+    def halt_cause(self) -> HaltCause | None:
+        return self._halt_cause
 
     @property
     def paused(self) -> str | None:
@@ -181,8 +197,17 @@ class Sequencer:
             raise VenueHalted(self._halted)
 
     async def recorded(self, sequence: int) -> Outcome:
-        """What the command of that sequence led to, from the journal. Raises `LookupError`, `JournalError`."""
-        entry = await self._loop.run_in_executor(None, self._journal.entry_of, sequence)
+        """What the command of that sequence led to, from the journal. Raises `LookupError`, `HistoryUnavailable`, and
+        `VenueHalted` where it is not what was written."""
+        try:
+            entry = await self._loop.run_in_executor(None, self._journal.entry_of, sequence)
+        except JournalCorrupt as error:
+            _log.error("the journal is damaged at sequence %d: %s", sequence, error)
+            self.halt(f"the journal is damaged at sequence {sequence}", "journal")
+            raise VenueHalted(self._halted) from error
+        except JournalUnavailable as error:
+            _log.error("the journal cannot be read at sequence %d: %s", sequence, error)
+            raise HistoryUnavailable("the journal cannot be read") from error
         return Outcome(sequence, entry.time_ns, entry.events[sequence - entry.first_sequence])
 
     async def advance(self) -> Outcome:
@@ -194,8 +219,7 @@ class Sequencer:
         back."""
         if not isinstance(self._clock, ManualClock):
             raise ValueError("the venue's clock is real and cannot be set")
-        if self._halted is not None or self._closing:
-            raise VenueHalted(self._halted or "the venue is closing")
+        self._refuse_after_the_end()
         self._clock.set(time_ns)
         return (await self.advance()).time_ns
 
@@ -206,10 +230,10 @@ class Sequencer:
     def resume(self) -> None:
         self._behind = None
 
-    def halt(self, reason: str) -> None:
-        """Stop acknowledging for a reason found elsewhere: journal, rules and views do not agree."""
+    def halt(self, reason: str, cause: HaltCause) -> None:
+        """Stop acknowledging for a reason found elsewhere; the first one counts."""
         if self._halted is None:
-            self._halt(reason, [] if self._under_way is None else self._under_way.answers)
+            self._halt(reason, cause, [] if self._under_way is None else self._under_way.answers)
 
     async def close(self) -> None:
         """Take nothing more, finish what waits, put the state's hash on the last row, close the journal."""
@@ -228,15 +252,13 @@ class Sequencer:
         except Exception as error:
             # What was acknowledged is durable all the same: the log of the journal has it.
             _log.error("the journal could not be closed: %s", error)
-            self.halt("the journal could not be closed")
+            self.halt("the journal could not be closed", "journal")
 
     # -- batches
 
     def _enqueue(self, command: Command | None) -> Answer:
-        if self._halted is not None:
-            raise VenueHalted(self._halted)
-        if self._closing:
-            raise VenueHalted("the venue is closing")
+        if self._halted is not None or self._closing:
+            self._refuse_after_the_end()
         if self._behind is not None and type(command) in ADDING:
             self.statistics.refused_behind += 1
             raise DatabaseBehind(self._behind)
@@ -248,6 +270,12 @@ class Sequencer:
             raise VenueBusy(self._retry_after_ms(), own=lack == "share")
         self._schedule()
         return answer
+
+    def _refuse_after_the_end(self) -> None:
+        if self._halted is not None:
+            raise VenueHalted(self._halted)
+        if self._closing:
+            raise VenueClosing("the venue is closing")
 
     def _retry_after_ms(self) -> int:
         """About as long as what waits will take, from what batches took so far."""
@@ -286,7 +314,7 @@ class Sequencer:
             record = seal(entry, self._chain, self._engine.state_hash() if hashed else None)
         except Exception as error:
             _log.exception("the engine failed in the batch at sequence %d", first)
-            self._halt(f"the engine failed in the batch at sequence {first}: {type(error).__name__}", answers)
+            self._halt(f"the engine failed in the batch at sequence {first}: {type(error).__name__}", "engine", answers)
             return
         if hashed:
             self._unhashed = 0
@@ -302,7 +330,8 @@ class Sequencer:
             return
         if failure is not None:
             _log.error("the journal failed in the batch at sequence %d: %s", batch.entry.first_sequence, failure)
-            self._halt(f"the journal cannot be written: {failure}", batch.answers)
+            reason = f"the journal cannot be written at sequence {batch.entry.first_sequence}: {words_of(failure)}"
+            self._halt(reason, "journal", batch.answers)
             return
         entry = batch.entry
         self._under_way = None
@@ -316,14 +345,16 @@ class Sequencer:
                 publish(entry)
             except Exception as error:
                 _log.exception("a reader failed on the batch at sequence %d", entry.first_sequence)
-                broken = f"a reader of committed batches failed at sequence {entry.first_sequence}: {error!r}"
+                broken = (
+                    f"a reader of committed batches failed at sequence {entry.first_sequence}: {type(error).__name__}"
+                )
         for answer, sequence, events in zip(
             batch.answers, range(entry.first_sequence, entry.last_sequence + 1), entry.events, strict=False
         ):
             if not answer.done():
                 answer.set_result(Outcome(sequence, entry.time_ns, events))
         if broken is not None:
-            self._halt(broken, [])
+            self._halt(broken, "reader", [])
             return
         self._settle()
         # Whoever waited for settled state is woken before the next batch starts: the loop keeps its order.
@@ -380,8 +411,9 @@ class Sequencer:
 
     # -- the end of it
 
-    def _halt(self, reason: str, answers: list[Answer]) -> None:
+    def _halt(self, reason: str, cause: HaltCause, answers: list[Answer]) -> None:
         self._halted = reason
+        self._halt_cause = cause
         self._under_way = None
         if self._timer is not None:
             self._timer.cancel()
@@ -394,3 +426,16 @@ class Sequencer:
         _log.critical("the venue has halted: %s", reason)
         for tell in self.on_halted:
             tell(reason)
+
+
+def words_of(failure: BaseException) -> str:
+    """What kept a batch from the journal, without the names of files."""
+    found: BaseException | None = failure
+    while found is not None:
+        if isinstance(found, sqlite3.Error) and hasattr(found, "sqlite_errorname"):
+            name = found.sqlite_errorname
+            return "the disk is full" if name == "SQLITE_FULL" else f"the store failed, {name}"
+        if isinstance(found, OSError) and found.errno is not None:
+            return "the disk is full" if found.errno == errno.ENOSPC else os.strerror(found.errno)
+        found = found.__cause__
+    return type(failure).__name__

@@ -30,6 +30,7 @@ from marketdata.instrument import Instrument, InstrumentState
 from marketdata.messages import (
     AccountChange,
     CandleRow,
+    Error,
     HeartbeatMessage,
     Interval,
     MarketEvent,
@@ -109,6 +110,8 @@ class Feed:
         self.unsealed: list[Stream] = []
         self.dirty: list[Connection] = []
         self.overfull = False
+        self.halted: str | None = None
+        """Why the venue has stopped acknowledging: for good, as far as this feed is concerned."""
         self._stirred = False
         self._streams: dict[tuple[str, str, int | str | None, int], InstrumentStream] = {}
         self._accounts: dict[int, AccountStream] = {}
@@ -160,6 +163,19 @@ class Feed:
             stream.change(sequence, time_ns, list(changes))
             if self.unsealed:
                 self.stir()
+
+    def halt(self, reason: str) -> None:
+        """The venue has stopped acknowledging. Every `status` says so from now on, in a snapshot, since no command led
+        to it; who is signed in is told that his orders are not taken. Books stand as they were.
+        """
+        self.halted = reason
+        for stream in self._streams.values():
+            if isinstance(stream, StatusStream):
+                stream.halt()
+        for connection in list(self.connections):
+            if connection.participant_id is not None:
+                connection.send(Error(id=None, code="venue_halted", detail=reason))
+        self.stir()
 
     @property
     def tells_accounts(self) -> bool:

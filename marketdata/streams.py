@@ -362,22 +362,40 @@ class CandlesStream(InstrumentStream):
 
 
 class StatusStream(InstrumentStream):
-    """The phase. It changes a few times a day, so it is told at once in every lane."""
+    """The phase. It changes a few times a day, so it is told at once in every lane.
+
+    In a venue that has halted every instrument is `halted`, with the venue's reason behind `venue_halted`, whatever
+    phase it was in and comes back to.
+    """
 
     channel = "status"
 
     def __init__(self, feed: "Feed", instrument: "Instrument") -> None:
         super().__init__(feed, instrument, 0)
+        self.conflates = feed.halted is not None
 
     def gather(self) -> None:
         if self.instrument.phase_changed:
             self.pending = True
 
+    def halt(self) -> None:
+        self.conflates = True
+        self.pending = False
+        self.sequence, self.time_ns = self.feed.sequence, self.feed.clock_ns
+        self.emit(self.whole())
+
+    def after(self, sequence: int) -> list[Packet] | None:
+        """Nobody goes on from before the halt without hearing of it: no command carries its sequence."""
+        return super().after(sequence) if self.feed.halted is None else None
+
     def delta(self, previous: int) -> DataMessage | None:
         return StatusMessage(**self.head("delta", previous), phase=self.instrument.phase, reason=None)
 
     def whole(self) -> DataMessage:
-        return StatusMessage(**self.head("snapshot", None), phase=self.instrument.phase, reason=None)
+        halted = self.feed.halted
+        phase = self.instrument.phase if halted is None else "halted"
+        reason = None if halted is None else f"venue_halted: {halted}"
+        return StatusMessage(**self.head("snapshot", None), phase=phase, reason=reason)
 
 
 class AccountStream(Stream):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,22 @@ PASSWORD = "plantain-demo"
 class VenueProcess:
     """`exchange serve` or `exchange demo`, started and ready; `kill` and `stop` end it."""
 
-    def __init__(self, data: Path, *arguments: str, command: str = "serve", database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *arguments: str,
+        command: str = "serve",
+        database_url: str | None = None,
+        program: Sequence[str] = ("-m", "exchange"),
+    ) -> None:
+        """`program` is what Python runs in place of the command line, for a venue with something wrong with it."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("EXCHANGE_")}
         if database_url is not None:
             environment["EXCHANGE_DATABASE_URL"] = database_url
         self.data = data
         self.environment = environment
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "exchange", command, "--data", data, "--port", "0", "--feed-port", "0", *arguments],
+            [sys.executable, *program, command, "--data", data, "--port", "0", "--feed-port", "0", *arguments],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from web.bodies import PRINTABLE, Answer, Body, Cursor, Limit, MinSequence, Shor
 from web.context import Anyone, SignedIn, gateway_of, services
 from web.errors import Forbidden, problems
 from web.sessions import COOKIE, Caller, Session
-from web.views import Items, live
+from web.views import Items, live_unless_halted
 
 Password = Annotated[str, Meta(min_length=1, max_length=200, description="Any text.")]
 
@@ -125,7 +125,8 @@ async def sign_out(request: SignedIn) -> Response[None]:
 @get("/me", tags=["sessions"], summary="Who am I", responses=problems(401))
 async def who_am_i(request: SignedIn, min_sequence: MinSequence = None) -> Me:
     """The participant of the session, and the roles that decide what it may do."""
-    sequence = await live(gateway_of(request), min_sequence)
+    gateway = gateway_of(request)
+    sequence = await live_unless_halted(gateway, min_sequence)
     caller = request.user
     return Me(
         participant_id=caller.participant_id,
@@ -133,16 +134,22 @@ async def who_am_i(request: SignedIn, min_sequence: MinSequence = None) -> Me:
         display_name=caller.display_name,
         roles=caller.roles,
         csrf_token=_csrf_token(caller),
-        sequence=sequence,
+        sequence=gateway.sequence if sequence is None else sequence,
     )
 
 
 @get("/balances", tags=["accounts"], summary="Balances", responses=problems(401))
 async def list_balances(request: SignedIn, min_sequence: MinSequence = None) -> Items[Balance]:
-    """Money first, then goods by symbol; all of them, in one page."""
+    """Money first, then goods by symbol; all of them, in one page. Of a venue that has halted, from the database."""
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
-    held = gateway.balances(request.user.participant_id)
+    participant_id = request.user.participant_id
+    sequence = await live_unless_halted(gateway, min_sequence)
+    if sequence is not None:
+        held = gateway.balances(participant_id)
+    else:
+        sequence, held = await gateway.history(
+            lambda connection: queries.balances(connection, participant_id), min_sequence=min_sequence
+        )
     return Items(items=[balance_of(each.asset, each.total, each.reserved) for each in held], sequence=sequence)
 
 

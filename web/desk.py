@@ -4,9 +4,11 @@ An answer is made from the events of the command alone, once they are durable. T
 submit: no await stands before it, so requests started in some order enter the venue in that order.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import Meta
+from sqlalchemy import Connection
 
 from matching.messages import (
     AcceptanceRejected,
@@ -41,8 +43,8 @@ from settlement.messages import (
 from web.bodies import Answer, Body, Integer, PositiveInteger, ShortText, TimeNs
 from web.errors import NotFound, Problem, Refused
 from web.metrics import Metrics
-from web.ports import Gateway, Outcome, ViewBehind
-from web.views import is_id, live, past
+from web.ports import Gateway, Outcome, VenueHalted, ViewBehind
+from web.views import is_id, live_unless_halted, past
 
 MAXIMUM_LOTS = 100
 
@@ -253,25 +255,39 @@ class Desk:
 
     async def order(self, participant_id: int, order_id: int, min_sequence: int | None) -> Order:
         """An own order, live or ended. Raises `NotFound` `unknown_order`, and for one that ended long ago
-        `HistoryUnavailable` and `ViewBehind`.
+        `HistoryUnavailable` and `ViewBehind`. Of a venue that has halted, from the database: see `_recorded`.
         """
-        sequence = await live(self._gateway, min_sequence)
+        sequence = await live_unless_halted(self._gateway, min_sequence)
+        if sequence is None:
+            return await self._recorded(
+                lambda connection: queries.order(connection, order_id, participant_id=participant_id), min_sequence
+            )
         return order_of(await self._own(participant_id, order_id, sequence, min_sequence))
 
     async def order_by_client_id(self, participant_id: int, client_order_id: str, min_sequence: int | None) -> Order:
         """An own order by its client's name; of several (a day or more apart) the newest. Raises as `order` does."""
-        sequence = await live(self._gateway, min_sequence)
+
+        def recorded(connection: Connection) -> ExecutionReport | None:
+            return queries.order_by_client_id(connection, participant_id, client_order_id)
+
+        sequence = await live_unless_halted(self._gateway, min_sequence)
+        if sequence is None:
+            return await self._recorded(recorded, min_sequence)
         order_id = self._gateway.order_id_of(participant_id, client_order_id)
         if order_id is not None:
             return order_of(await self._own(participant_id, order_id, sequence, min_sequence))
-        _, report = await past(
-            self._gateway,
-            lambda connection: queries.order_by_client_id(connection, participant_id, client_order_id),
-            sequence,
-            min_sequence,
-        )
+        _, report = await past(self._gateway, recorded, sequence, min_sequence)
         if report is None:
             raise NotFound("unknown_order")
+        return order_of(report)
+
+    async def _recorded(self, query: Callable[[Connection], ExecutionReport | None], min_sequence: int | None) -> Order:
+        """An order of a venue that has halted, as the database has it. That there is none cannot be said: whether the
+        last commands became durable, the next start will see. Raises `VenueHalted`, `HistoryUnavailable`, `ViewBehind`.
+        """
+        _, report = await self._gateway.history(query, min_sequence=min_sequence)
+        if report is None:
+            raise VenueHalted(self._gateway.halted or "the venue has halted")
         return order_of(report)
 
     async def _own(

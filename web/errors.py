@@ -7,7 +7,7 @@
       NotFound              404: `unknown_order`, `unknown_lot`, …; another's counts as unknown
       Refused               409 (422, 404, 403): the market's own reason as `code`
       ClientGone            499: hung up before the request was whole
-      Unavailable           503 with Retry-After: `busy`, `halted`, `database_behind`, `view_behind`, …
+      Unavailable           503 with Retry-After: `busy`, `venue_halted`, `database_behind`, `view_behind`, …
 
 Codes and HTTP statuses are part of the contract; titles and details are for people and may be reworded. Nothing here
 is logged: these are answers, not faults. Only what is no `Problem` at all (a bug) is logged, and its text never
@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from marketdata import queries as market_queries
 from settlement import queries as settlement_queries
-from web.ports import DatabaseBehind, HistoryUnavailable, VenueBusy, VenueHalted, ViewBehind
+from web.ports import DatabaseBehind, HistoryUnavailable, VenueBusy, VenueClosing, VenueHalted, ViewBehind
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -46,7 +46,8 @@ TITLES = {
     "too_many_attempts": "Too many failed attempts to sign in",
     "busy": "The venue is busy",
     "database_behind": "The database is too far behind the market",
-    "halted": "The venue has halted",
+    "venue_closing": "The venue is being stopped",
+    "venue_halted": "The venue has halted",
     "view_behind": "The database has not reached that sequence yet",
     "history_unavailable": "The database cannot be read at the moment",
     "client_gone": "The request ended before it was whole",
@@ -183,8 +184,10 @@ def problem_of(error: Exception) -> Problem:
                 f"{error}: nothing that may lead to trades is taken until it has caught up; cancels are",
                 retry_after_s=5,
             )
+        case VenueClosing():
+            return Unavailable("venue_closing", "nothing more is taken", retry_after_s=10)
         case VenueHalted():
-            return Unavailable("halted", "the venue has stopped taking requests", retry_after_s=10)
+            return Unavailable("venue_halted", str(error), retry_after_s=30)
         case ViewBehind():
             return Unavailable(
                 "view_behind", f"the database is at sequence {error.reached}, {error.wanted} was asked for"
@@ -243,8 +246,8 @@ _DESCRIPTIONS = {
     415: "`unsupported_media_type`: the body is not JSON.",
     422: "Refused by the rules of the market for a field's value; `code` is the reason and `field` names it.",
     429: "`too_many_attempts`: wait as long as `Retry-After` says.",
-    503: "`busy`, `halted`, `database_behind`, `view_behind` or `history_unavailable`: `Retry-After` says when to "
-    "try again.",
+    503: "`busy`, `database_behind`, `view_behind`, `history_unavailable`, `venue_closing`: `Retry-After` says when to "
+    "try again. `venue_halted`: the venue has stopped acknowledging, `detail` says why.",
 }
 
 _encode = msgspec.json.Encoder().encode

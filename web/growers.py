@@ -14,7 +14,7 @@ from web.context import SignedIn, gateway_of, in_role
 from web.errors import NotFound, Refused, problems
 from web.ports import Gateway, Outcome
 from web.sessions import Caller
-from web.views import Items, is_id, live, past
+from web.views import Items, is_id, live_unless_halted, past
 
 
 class NewLot(Body, frozen=True):
@@ -101,8 +101,9 @@ async def list_lots(
 async def read_lot(request: SignedIn, lot_id: FromPath[int], min_sequence: MinSequence = None) -> LotView:
     """For its grower, the warehouse and operators."""
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
-    lot = gateway.lot(lot_id) if is_id(lot_id) else None
+    at = await live_unless_halted(gateway, min_sequence)
+    sequence = gateway.sequence if at is None else at
+    lot = gateway.lot(lot_id) if is_id(lot_id) and at is not None else None
     if lot is None and is_id(lot_id):
         sequence, lot = await past(gateway, lambda connection: queries.lot(connection, lot_id), sequence, min_sequence)
     if lot is None or not (sees_all(request.user) or lot.participant_id == request.user.participant_id):

@@ -13,7 +13,7 @@ class Alive(Answer, frozen=True):
 
 class Readiness(Answer, frozen=True):
     """`reasons` is empty exactly when `ready`. `warnings` tell what does not keep the venue from trading: `database`,
-    while the past cannot be brought up to date.
+    while the past cannot be brought up to date; `clock`, while the venue does not follow the machine's.
     """
 
     ready: bool
@@ -37,6 +37,8 @@ async def readyz(request: Anyone) -> Response[Readiness]:
     reasons = []
     if gateway.halted is not None:
         reasons.append(f"halted: {gateway.halted}")
+    if gateway.paused is not None:
+        reasons.append(f"paused: {gateway.paused}")
     if sequence - projected > services(request).settings.maximum_lag:
         reasons.append(f"the database is {sequence - projected} commands behind")
     # What is wrong with the database names hosts and files: that is for the log.

@@ -5,18 +5,21 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.params import FromPath, QueryParameter
 from msgspec import Meta
+from sqlalchemy import Connection
 
 from marketdata import queries
 from marketdata.depth import checksum
 from marketdata.messages import CandleRow, Interval
 from matching.messages import Phase
+from settlement import queries as settlement_queries
 from settlement.messages import Variety, Warehouse
+from settlement.symbols import parse_symbol
 from web.bodies import Answer, Cursor, Limit, MinSequence
 from web.context import Anyone, gateway_of, services
 from web.errors import Fault, InvalidRequest, NotFound, problems
 from web.gazetteer import Town
-from web.ports import Gateway, InstrumentView
-from web.views import Items, live
+from web.ports import Gateway, InstrumentView, ViewBehind
+from web.views import Items, live, live_unless_halted
 
 Level = tuple[int, int, int]
 MAXIMUM_TIME = 2**63 - 1
@@ -84,8 +87,14 @@ class Book(Answer, frozen=True):
 async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue:
     """Profile, fees, warehouses, varieties, towns, clock."""
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
-    rules = gateway.venue()
+    sequence = await live_unless_halted(gateway, min_sequence)
+    if sequence is not None:
+        rules = gateway.venue()
+    else:
+        sequence, recorded = await gateway.history(settlement_queries.venue, min_sequence=min_sequence)
+        if recorded is None:  # a venue is configured before anything else happens in it
+            raise ViewBehind(sequence, gateway.sequence)
+        rules = recorded
     return Venue(
         profile=rules.profile,
         fee_rate_ppm=rules.fee_rate_ppm,
@@ -108,9 +117,17 @@ async def list_instruments(
     cursor: Cursor = None,
     min_sequence: MinSequence = None,
 ) -> Items[Instrument]:
-    """By ascending symbol, all in one page unless a `limit` is given."""
+    """By ascending symbol, all in one page unless a `limit` is given. Of a venue that has halted, from the database, in
+    pages of a thousand at most.
+    """
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
+    sequence = await live_unless_halted(gateway, min_sequence)
+    if sequence is None:
+        reached, page = await gateway.history(
+            lambda connection: _recorded_page(connection, cursor, limit or queries.MAXIMUM_LIMIT),
+            min_sequence=min_sequence,
+        )
+        return Items(items=page.items, next=page.next, sequence=reached)
     views = gateway.instruments()
     if cursor is not None:
         if gateway.instrument(cursor) is None:
@@ -126,9 +143,13 @@ async def list_instruments(
 
 @get("/instruments/{symbol:str}", tags=["market"], summary="An instrument", responses=problems(404))
 async def read_instrument(request: Anyone, symbol: FromPath[str], min_sequence: MinSequence = None) -> Instrument:
-    """Its definition and where it stands."""
+    """Its definition and where it stands. A venue that has halted knows the database alone, and no best prices."""
     gateway = gateway_of(request)
-    await live(gateway, min_sequence)
+    if await live_unless_halted(gateway, min_sequence) is None:
+        _, found = await gateway.history(lambda connection: _recorded(connection, symbol), min_sequence=min_sequence)
+        if found is None:
+            raise NotFound("unknown_symbol", field="symbol")
+        return found
     return instrument_of(gateway, _known(gateway, symbol))
 
 
@@ -219,6 +240,42 @@ def instrument_of(gateway: Gateway, view: InstrumentView) -> Instrument:
         bid=book.bids[0][0] if book.bids else None,
         ask=book.asks[0][0] if book.asks else None,
         sequence=book.sequence,
+    )
+
+
+def _recorded_page(connection: Connection, cursor: str | None, limit: int) -> queries.Page[Instrument]:
+    page = queries.instruments(connection, cursor=cursor, limit=limit)
+    return queries.Page([_of_record(connection, each) for each in page.items], page.next)
+
+
+def _recorded(connection: Connection, symbol: str) -> Instrument | None:
+    found = queries.instrument(connection, symbol)
+    return None if found is None else _of_record(connection, found)
+
+
+def _of_record(connection: Connection, record: queries.Instrument) -> Instrument:
+    """An instrument of a venue that has halted."""
+    parts = parse_symbol(record.symbol)
+    last = queries.last_trade(connection, record.symbol)
+    return Instrument(
+        symbol=record.symbol,
+        tick_size=record.tick_size,
+        lot_size=record.lot_size,
+        mode=record.mode,
+        phase="halted",
+        reference_price=record.reference_price,
+        band=record.band,
+        collar=record.collar,
+        protection=record.protection,
+        cancel_on_halt=record.cancel_on_halt,
+        variety=parts.variety if parts else "",
+        grade=parts.grade if parts else "",
+        warehouse=parts.warehouse if parts else "",
+        harvest_week=parts.harvest_week if parts else "",
+        last=None if last is None else last.price,
+        bid=None,
+        ask=None,
+        sequence=record.sequence,
     )
 
 

@@ -82,7 +82,13 @@ class DatabaseBehind(Exception):
 
 
 class VenueHalted(Exception):
-    """The venue has stopped acknowledging; the text says why. Whether a command in flight became durable is unknown."""
+    """The venue has stopped acknowledging; the text says why, fit for everybody to read. Whether a command in flight
+    became durable is unknown.
+    """
+
+
+class VenueClosing(VenueHalted):
+    """As one that is stopped does. What it had taken is answered first."""
 
 
 class ViewBehind(Exception):
@@ -156,7 +162,12 @@ class Gateway(Protocol):
 
     @property
     def halted(self) -> str | None:
-        """Why the venue has stopped acknowledging, or none."""
+        """Why the venue has stopped acknowledging, or none. Fit for everybody to read."""
+        ...
+
+    @property
+    def paused(self) -> str | None:
+        """Why nothing that may lead to trades is taken at the moment, or none. Fit for everybody to read."""
         ...
 
     @property

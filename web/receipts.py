@@ -32,7 +32,7 @@ from web.errors import Forbidden, NotFound, Problem, Refused, problems
 from web.growers import WarehouseFilter, sees_all
 from web.ports import Gateway, HistoryUnavailable, Outcome
 from web.trading import SymbolFilter
-from web.views import Items, is_id, live, page_of, past
+from web.views import Items, is_id, live_unless_halted, page_of, past
 
 
 class ReceiptView(Receipt, frozen=True, kw_only=True):
@@ -118,13 +118,15 @@ async def list_receipts(
     cursor: Cursor = None,
     min_sequence: MinSequence = None,
 ) -> Items[ReceiptView]:
-    """The newest first."""
+    """The newest first. While the venue has halted, reserved is what was so when the receipt last changed."""
     gateway = gateway_of(request)
     caller = request.user
     if all_holders and not sees_all(caller):
         raise Forbidden("everyone's receipts are for warehouse and operators")
-    if which == "live" and not all_holders and not lent:
-        sequence = await live(gateway, min_sequence)
+    own_live = which == "live" and not all_holders and not lent
+    at = await live_unless_halted(gateway, min_sequence) if own_live else None
+    if at is not None:
+        sequence = at
         held = [
             receipt
             for receipt in gateway.receipts(caller.participant_id)
@@ -147,8 +149,10 @@ async def list_receipts(
         ),
         min_sequence=min_sequence,
     )
-    await gateway.settled()
-    items = [receipt_of(_with_reservation(gateway, each), sequence) for each in page.items]
+    if await live_unless_halted(gateway) is None:
+        items = [receipt_of(each, sequence) for each in page.items]
+    else:
+        items = [receipt_of(_with_reservation(gateway, each), sequence) for each in page.items]
     return Items(items=items, next=page.next, sequence=sequence)
 
 
@@ -179,8 +183,9 @@ async def read_receipt_by_number(
 
 async def _read(request: SignedIn, receipt_id: int, min_sequence: int | None) -> WholeReceipt:
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
-    receipt = gateway.receipt(receipt_id) if is_id(receipt_id) else None
+    at = await live_unless_halted(gateway, min_sequence)
+    sequence = gateway.sequence if at is None else at
+    receipt = gateway.receipt(receipt_id) if is_id(receipt_id) and at is not None else None
     if receipt is None and is_id(receipt_id):
         sequence, receipt = await past(
             gateway, lambda connection: queries.receipt(connection, receipt_id), sequence, min_sequence

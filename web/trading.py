@@ -13,7 +13,7 @@ from web.bodies import PRINTABLE, Cursor, Limit, MinSequence
 from web.context import SignedIn, gateway_of, in_role, services
 from web.desk import NewOrder, Order, OrderChange, order_of
 from web.errors import Fault, InvalidRequest, problems
-from web.views import Items, live, page_of
+from web.views import Items, live_unless_halted, page_of
 
 may_trade = in_role("trader", "grower")
 
@@ -42,7 +42,10 @@ async def list_orders(
     request: SignedIn,
     status: Annotated[
         Literal["live", "ended", "all"],
-        QueryParameter(description="`live` is true of the engine's sequence, the others of the database's."),
+        QueryParameter(
+            description="`live` is true of the engine's sequence, unless the venue has halted; the others of the "
+            "database's."
+        ),
     ] = "all",
     symbol: SymbolFilter = None,
     limit: Limit = 100,
@@ -52,8 +55,8 @@ async def list_orders(
     """The newest first."""
     gateway = gateway_of(request)
     participant_id = request.user.participant_id
-    if status == "live":
-        sequence = await live(gateway, min_sequence)
+    sequence = await live_unless_halted(gateway, min_sequence) if status == "live" else None
+    if sequence is not None:
         reports = [
             report for report in gateway.live_orders(participant_id) if symbol is None or report.symbol == symbol
         ]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from matching.messages import MAX_INTEGER
 from web.bodies import Answer
 from web.errors import Fault, InvalidRequest
-from web.ports import Gateway, ViewBehind
+from web.ports import Gateway, VenueClosing, VenueHalted, ViewBehind
 
 T = TypeVar("T")
 
@@ -45,6 +45,20 @@ async def live(gateway: Gateway, sequence: int | None = None) -> int:
             await asyncio.sleep(STEP_S)
     await gateway.settled()
     return gateway.sequence
+
+
+async def live_unless_halted(gateway: Gateway, sequence: int | None = None) -> int | None:
+    """As `live`; none where the venue has halted, since then the database alone may be read. Raises `ViewBehind`,
+    `VenueClosing`.
+    """
+    if gateway.halted is not None:
+        return None
+    try:
+        return await live(gateway, sequence)
+    except VenueClosing:
+        raise
+    except VenueHalted:
+        return None
 
 
 async def past(

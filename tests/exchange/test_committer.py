@@ -160,7 +160,7 @@ async def test_a_venue_halted_while_a_row_is_under_way_acknowledges_nothing_more
     answer = sequencer.offer(SetPhase("A", "continuous"))
     while sequencer.waiting:
         await asyncio.sleep(0)
-    sequencer.halt("the shadow differs")
+    sequencer.halt("the shadow differs", "follower")
     with pytest.raises(VenueHalted, match="the shadow differs"):
         await answer
     async with asyncio.timeout(DEADLINE_SECONDS):

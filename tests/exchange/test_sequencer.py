@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -438,6 +439,7 @@ async def test_a_command_that_breaks_the_engine_is_never_journaled(
                 await answer
         assert sequencer.halted is not None
         assert told == [sequencer.halted]
+        assert sequencer.halt_cause == "engine"
         for refused in (lambda: sequencer.submit(change("D")), sequencer.settled, sequencer.advance):
             with pytest.raises(VenueHalted):
                 await refused()
@@ -456,8 +458,27 @@ async def test_a_deadline_that_does_not_pass_halts_instead_of_spinning(path: Pat
             await sequencer.submit(change("STUCK"))
 
 
-@pytest.mark.parametrize("failure", [JournalUnavailable("journal.sqlite: database or disk is full"), OSError(5, "I/O")])
-async def test_a_journal_that_fails_halts_the_venue(path: Path, failure: Exception) -> None:
+def _sqlite_failure(code: str) -> JournalUnavailable:
+    """As the store reports what the disk did."""
+    cause = sqlite3.OperationalError("disk I/O error")
+    cause.sqlite_errorname = code
+    unavailable = JournalUnavailable("/secret/place/journal.sqlite: disk I/O error")
+    unavailable.__cause__ = cause
+    return unavailable
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (_sqlite_failure("SQLITE_FULL"), "the disk is full"),
+        (_sqlite_failure("SQLITE_IOERR_FSYNC"), "the store failed, SQLITE_IOERR_FSYNC"),
+        (_sqlite_failure("SQLITE_IOERR_WRITE"), "the store failed, SQLITE_IOERR_WRITE"),
+        (OSError(28, "No space left on device", "/secret/place"), "the disk is full"),
+        (OSError(5, "Input/output error", "/secret/place"), "Input/output error"),
+        (AssertionError("rows go on from the last one"), "AssertionError"),
+    ],
+)
+async def test_a_journal_that_fails_halts_the_venue(path: Path, failure: Exception, told: str) -> None:
     journal = HeldJournal(path)
     async with venue(journal) as (sequencer, _):
         published: list[Entry] = []
@@ -473,8 +494,10 @@ async def test_a_journal_that_fails_halts_the_venue(path: Path, failure: Excepti
         await asyncio.sleep(0)
         journal.gate.set()
         for unanswered in (under_way, waiting, settled):
-            with pytest.raises(VenueHalted, match="the journal cannot be written"):
+            with pytest.raises(VenueHalted, match=f"the journal cannot be written at sequence 2: {told}"):
                 await unanswered
+        assert sequencer.halt_cause == "journal"
+        assert "secret" not in str(sequencer.halted)
         assert [entry.last_sequence for entry in published] == [1], "nothing leaves"
         with pytest.raises(VenueHalted):
             await sequencer.submit(change("D"))

@@ -39,6 +39,7 @@ class LocalGateway:
         self.refuses: Exception | None = None
         """Raised by the next submissions instead of taking them."""
         self.halted: str | None = None
+        self.paused: str | None = None
         self.history_is_down = False
         self.projection_fault: str | None = None
         self.projecting = True

@@ -248,7 +248,7 @@ async def test_a_busy_and_a_halted_venue(office: Office, line: Line) -> None:
     office.gateway.refuses = VenueBusy(1)
     assert (await line.ask(op="place", id=1, **buy("a", 1)))["code"] == "busy"
     office.gateway.refuses, office.gateway.halted = None, "no disk"
-    assert (await line.ask(op="place", id=2, **buy("a", 1)))["code"] == "halted"
+    assert (await line.ask(op="place", id=2, **buy("a", 1)))["code"] == "venue_halted"
     office.gateway.halted, office.gateway.refuses = None, RuntimeError("a secret of ours")
     broken = await line.ask(op="place", id=3, **buy("a", 1))
     assert broken["code"] == "internal"
