@@ -31,6 +31,9 @@ LIVE = (
 )
 
 
+PLEDGED = sa.text("lender_id IS NOT NULL")
+
+
 def _name(table: str, columns: list[str]) -> str:
     return op.f(f"ix_{table}_{'_'.join(columns)}")
 
@@ -41,6 +44,14 @@ def upgrade() -> None:
         op.create_index(_name(table, [*columns, further]), table, [*columns, further])
     for table, columns in NEW:
         op.create_index(_name(table, columns), table, columns)
+    op.drop_index("ix_receipts_lender_id_receipt_id", "receipts")
+    op.create_index(
+        "ix_receipts_lender_id_receipt_id",
+        "receipts",
+        ["lender_id", "receipt_id"],
+        sqlite_where=PLEDGED,
+        postgresql_where=PLEDGED,
+    )
     for name, table, key, states in LIVE:
         condition = sa.text(f"state {states}")
         op.create_index(name, table, [key], sqlite_where=condition, postgresql_where=condition)
@@ -49,6 +60,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name, table, _, _ in LIVE:
         op.drop_index(name, table)
+    op.drop_index("ix_receipts_lender_id_receipt_id", "receipts")
+    op.create_index("ix_receipts_lender_id_receipt_id", "receipts", ["lender_id", "receipt_id"])
     for table, columns in NEW:
         op.drop_index(_name(table, columns), table)
     for table, columns, further in WIDER:

@@ -36,7 +36,8 @@ class Depository:
         }
 
     def write(self, connection: Connection) -> None:
-        set_rows(connection, tables.receipts, [_row(receipt) for receipt in self._receipts.values()])
+        receipts = [_row(receipt) for receipt in self._receipts.values()]
+        set_rows(connection, tables.receipts, receipts, fixed=("lot_id", "parent_receipt_id", "warehouse"))
         add_rows(connection, tables.receipt_merges, self._merges)
         add_rows(connection, tables.receipt_transfers, self._transfers)
         add_rows(connection, tables.regrades, self._regrades)

@@ -21,8 +21,8 @@ from settlement.tables import storable
 Row = dict[str, Any]
 """Column names and values; each row of a table has them all. None is NULL, in a JSON column too."""
 
-Present = Literal["refused", "overwritten", "kept"]
-"""What becomes of a row whose key is there already."""
+Present = Literal["refuse", "keep"] | tuple[str, ...]
+"""What becomes of a row whose key is there already: an error, nothing, or it is overwritten but for these columns."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _postgresql: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -32,17 +32,23 @@ _quote: Final = _postgresql.identifier_preparer.quote
 def add_rows(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct]) -> None:
     """Insert rows, or messages that have the table's columns as fields; a key that is there already raises
     `IntegrityError`."""
-    _write(connection, table, rows, "refused")
+    _write(connection, table, rows, "refuse")
 
 
-def set_rows(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct]) -> None:
-    """As `add_rows`, but where the key is there, overwrite the rest. Keys must differ among the rows."""
-    _write(connection, table, rows, "overwritten")
+def set_rows(
+    connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct], *, fixed: tuple[str, ...] = ()
+) -> None:
+    """As `add_rows`, but where the key is there, overwrite the rest. Keys must differ among the rows.
+
+    `fixed` are columns that never change once a row is there. SQLite writes anew each index, and looks again at each
+    foreign key, whose column a statement names, whether its value changes or not.
+    """
+    _write(connection, table, rows, fixed)
 
 
 def keep_rows(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct]) -> None:
     """As `add_rows`, but what is there stays as it is."""
-    _write(connection, table, rows, "kept")
+    _write(connection, table, rows, "keep")
 
 
 def fit(row: Row) -> Row:
@@ -88,12 +94,12 @@ def _one_by_one(table: Table, present: Present) -> str:
 
 
 def _otherwise(table: Table, present: Present) -> str:
-    if present == "refused":
+    if present == "refuse":
         return ""
     keys = ", ".join(_quote(column.name) for column in table.primary_key)
-    if present == "kept":
+    if present == "keep":
         return f" ON CONFLICT ({keys}) DO NOTHING"
-    rest = (_quote(column.name) for column in table.c if not column.primary_key)
+    rest = (_quote(column.name) for column in table.c if not column.primary_key and column.name not in present)
     return f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in rest)}"
 
 

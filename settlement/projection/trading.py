@@ -22,7 +22,8 @@ class Trading:
         return {ExecutionReport: self._report, TradeSettled: self._settle, TradeBusted: self._bust}
 
     def write(self, connection: Connection) -> None:
-        set_rows(connection, tables.orders, list(map(_storable, self._orders.values())))
+        orders = list(map(_storable, self._orders.values()))
+        set_rows(connection, tables.orders, orders, fixed=("participant_id", "client_order_id"))
         add_rows(connection, tables.fills, self._fills)
         add_rows(connection, tables.busts, self._busts)
         if self._busts:
