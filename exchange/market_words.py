@@ -1,7 +1,7 @@
 """What settlement's commands and events mean to the public market, in market data's own words.
 
-Market data knows neither people nor profiles. Two things it could not tell by itself: how a symbol's first receipt
-defines its instrument, which the venue's profile decides, and that a trade was taken back.
+Market data knows neither people nor profiles. Two things it could not tell by itself: how an instrument is defined
+that a symbol's first goods open, issued or regraded, which the venue's profile decides; that a trade was taken back.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +11,9 @@ from msgspec import Struct
 
 from exchange.protocol import Entry
 from marketdata import messages as market
-from matching.messages import InstrumentDefined
-from settlement.messages import BustTrade, IssueReceipt, Profile, TradeBusted
+from matching.messages import DefineInstrument, InstrumentDefined
+from settlement.messages import BustTrade, Profile, TradeBusted
 from settlement.venue import first_definition
-
-_TRANSLATED = (IssueReceipt, BustTrade)
-"""Commands whose events market data needs help with; all others go as they are."""
 
 
 class MarketBatch(Struct, frozen=True):
@@ -29,9 +26,16 @@ class MarketBatch(Struct, frozen=True):
 
 
 def market_batches(entries: Iterable[Entry], profile_at: Callable[[int], Profile]) -> Iterator[Entry | MarketBatch]:
-    """Committed batches for market data. `profile_at` is the profile in force at a sequence. O(commands)."""
+    """Committed batches for market data. `profile_at` is the profile in force at a sequence. O(events)."""
     for entry in entries:
-        yield _translated(entry, profile_at) if any(isinstance(each, _TRANSLATED) for each in entry.commands) else entry
+        yield _translated(entry, profile_at) if any(map(_wants_help, entry.commands, entry.events)) else entry
+
+
+def _wants_help(command: Any, events: Iterable[Any]) -> bool:
+    """Whether market data would misread a command or its events as they are."""
+    if isinstance(command, BustTrade):
+        return True
+    return not isinstance(command, DefineInstrument) and any(isinstance(event, InstrumentDefined) for event in events)
 
 
 def busted_trade(event: TradeBusted) -> market.TradeBusted:
@@ -50,10 +54,10 @@ def _translated(entry: Entry, profile_at: Callable[[int], Profile]) -> MarketBat
     commands: list[Any] = list(entry.commands)
     events: list[tuple[Any, ...]] = list(entry.events)
     for at, (command, told) in enumerate(zip(entry.commands, entry.events, strict=True)):
-        if isinstance(command, IssueReceipt):
+        if isinstance(command, BustTrade):
+            events[at] = tuple(busted_trade(event) if isinstance(event, TradeBusted) else event for event in told)
+        elif not isinstance(command, DefineInstrument):
             for event in told:
                 if isinstance(event, InstrumentDefined):
                     commands[at] = first_definition(event.symbol, profile_at(entry.first_sequence + at))
-        elif isinstance(command, BustTrade):
-            events[at] = tuple(busted_trade(event) if isinstance(event, TradeBusted) else event for event in told)
     return MarketBatch(entry.first_sequence, entry.time_ns, tuple(commands), tuple(events))
