@@ -22,6 +22,7 @@ import uvloop
 
 from exchange.almanac import Almanac
 from exchange.bell import Bell
+from exchange.brake import Brake
 from exchange.calendar import Timetable, TradingCalendar
 from exchange.config import Settings, SetupError
 from exchange.database import connect
@@ -156,6 +157,12 @@ async def _venue(
     # What the journal holds already ages from now on: when it was committed, nobody knows any more.
     follower.lag.committed(opened.engine.sequence)
     database, readers = connect(settings.database), connect(settings.database, read_only=True)
+    brake = Brake(
+        sequencer,
+        lambda: (sequencer.sequence - follower.projected_sequence, follower.lag.seconds),
+        commands=settings.pause_lag,
+        seconds=settings.pause_seconds,
+    )
     gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers)
     sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
     sequencer.on_halted.append(feed.halt)
@@ -188,6 +195,7 @@ async def _venue(
     try:
         pump.start()
         await follower.start()
+        brake.start()
         bell.start(sequencer, opened.engine)
         _almanac(settings, demo).start(sequencer, opened.engine)
         await feed_server.start(feed_socket)
@@ -203,6 +211,7 @@ async def _venue(
         await asyncio.gather(feed_server.stop(), serving)
         pump.stop()
         bell.stop()
+        brake.stop()
         await sequencer.close()
         await follower.stop(FOLLOWER_SECONDS)
         database.dispose()

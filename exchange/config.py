@@ -67,6 +67,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One participant's commands may take one in so many of those places."""
     maximum_lag: Annotated[int, Meta(ge=1)] = 100_000
     """Commands that the database may be behind before the venue calls itself not ready."""
+    pause_lag: Annotated[int, Meta(ge=1)] = 250_000
+    """Commands that the database may be behind before trading pauses: cancels go on, orders wait until it is no more
+    than half as far behind."""
+    pause_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    """For how long it may be behind at all before trading pauses likewise."""
     calendar: Literal["round-the-clock", "sessions"] = "round-the-clock"
     """Whether phases change by themselves at the hours below, on trading days (`exchange.calendar`), or never."""
     sessions: tuple[str, ...] = ("08:30-11:30", "13:30-15:30")

@@ -85,3 +85,6 @@ class _VenueCollector(Collector):
         yield GaugeMetricFamily(
             "venue_halted", "1 when the venue has stopped acknowledging", value=bool(gateway.halted)
         )
+        yield GaugeMetricFamily(
+            "venue_paused", "1 while nothing that may lead to trades is taken", value=bool(gateway.paused)
+        )
