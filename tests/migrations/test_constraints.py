@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from exchange.database import _config, _with_schema, connect, downgrade, sqlite_url, upgrade
+from exchange.database import _config, _with_schema, connect, create_all, downgrade, sqlite_url, upgrade
 from exchange.journal import SqliteJournal
 from exchange.projector import all_metadata
 from marketdata.messages import Interval
@@ -29,6 +29,7 @@ LOST_ON_THE_WAY_DOWN = {"venue_configurations", "projection", "receipts"}
 
 
 def go_to(url: str, revision: str) -> None:
+    """Step by step, also from nothing."""
     _with_schema(url, lambda config, _: command.upgrade(config, revision))
 
 
@@ -96,18 +97,25 @@ def lived_in(database_url: str, story: Path) -> str:
 
 
 def test_the_migrations_lead_to_what_the_code_would_make_at_once(database_url: str) -> None:
-    upgrade(database_url)
+    go_to(database_url, "head")
     migrated = schema(database_url)
     downgrade(database_url, "base")
     engine = connect(database_url)
     with engine.begin() as connection:
-        for metadata in all_metadata():
-            metadata.create_all(connection)
+        create_all(connection)
     engine.dispose()
     stated = schema(database_url)
     for name, table in stated.items():
         assert migrated[name] == table, name
     assert migrated.keys() == stated.keys()
+
+
+def test_tables_made_in_postgresql_first_lack_nothing_in_sqlite(postgres_url: str, tmp_path: Path) -> None:
+    upgrade(postgres_url)
+    one = sqlite_url(tmp_path / "exchange.sqlite")
+    upgrade(one)
+    assert "fk_lots_receipt_id_receipts" in schema(postgres_url)["lots"]["foreign keys"]
+    assert "fk_lots_receipt_id_receipts" in schema(one)["lots"]["foreign keys"]
 
 
 def test_a_database_with_rows_goes_down_and_up_step_by_step(
