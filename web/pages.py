@@ -24,10 +24,15 @@ MIME = {
     ".html": "text/html",
 }
 
-SCREENS = ("trade", "market", "warehouse", "operator", "contracts", "receipts", "deliveries", "money", "more")
-"""First parts of the terminal's addresses; what comes after them is the terminal's to read."""
-GROWER_TABS = ("lots", "list", "sell", "account")
-"""What may follow `/grower`."""
+TABS = {
+    "grower": ("lots", "list", "sell", "account"),
+    "warehouse": ("intake", "load_out", "stock", "climate"),
+    "operator": ("overview", "approvals", "bank", "instruments"),
+    "money": ("account", "withdrawals", "statement"),
+}
+"""What may follow a screen that has tabs."""
+SCREENS = (*TABS, "trade", "contracts", "receipts", "deliveries", "market", "more")
+"""First parts of the terminal's addresses; what else comes after them is the terminal's to read."""
 
 NOT_BUILT = """<!doctype html>
 <html lang="en">
@@ -98,8 +103,9 @@ def _is_screen(path: str) -> bool:
     parts = [part for part in path.split("/") if part]
     if not parts:
         return True
-    if parts[0] == "grower":
-        return len(parts) == 1 or parts[1] in GROWER_TABS
+    tabs = TABS.get(parts[0])
+    if tabs is not None:
+        return len(parts) == 1 or parts[1] in tabs
     return parts[0] in SCREENS
 
 

@@ -32,9 +32,10 @@ def reasons() -> dict[str, str]:
     found: dict[str, str] = {}
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
-            if "demo" not in path.parts and "terminal" not in path.parts:
+            place = path.relative_to(ROOT)
+            if "demo" not in place.parts and "terminal" not in place.parts:
                 for reason in reasons_in(ast.parse(path.read_text())):
-                    found.setdefault(reason, str(path.relative_to(ROOT)))
+                    found.setdefault(reason, str(place))
     return found
 
 

@@ -31,19 +31,20 @@ def static(tmp_path: Path) -> Path:
 
 SCREENS = (
     *("/", "/index.html", "/trade", "/trade/BXJ-1-SX1-26W47", "/market", "/market/BXJ-1-SX1-26W47", "/grower"),
-    *("/grower/lots/7", "/grower/list", "/grower/sell/3", "/grower/account", "/warehouse", "/warehouse/lots/7"),
-    *("/operator", "/operator/"),
+    *("/grower/lots/7", "/grower/list", "/grower/sell/3", "/grower/account", "/warehouse", "/warehouse/stock"),
+    *("/operator", "/operator/", "/operator/bank", "/contracts/3", "/receipts", "/deliveries/1", "/money/statement"),
 )
 
 
 def test_the_screens_are_those_that_the_terminal_routes() -> None:
     route = (Path(web.pages.__file__).parent / "terminal" / "src" / "lib" / "route.ts").read_text()
-    found = re.search(r"export type Screen = (.*);", route)
+    found = re.search(r"export type Screen =\s(.*?);", route, re.DOTALL)
     assert found is not None
-    assert set(re.findall(r"'(\w+)'", found[1])) == {*web.pages.SCREENS, "grower"}
-    found = re.search(r"GROWER_TABS: readonly string\[\] = \[(.*)\]", route)
+    assert set(re.findall(r"'(\w+)'", found[1])) == set(web.pages.SCREENS)
+    found = re.search(r"export const TABS = \{(.*?)\n\}", route, re.DOTALL)
     assert found is not None
-    assert tuple(re.findall(r"'(\w+)'", found[1])) == web.pages.GROWER_TABS
+    tabs = {name: tuple(re.findall(r"'(\w+)'", row)) for name, row in re.findall(r"(\w+): \[(.*?)\]", found[1])}
+    assert tabs == web.pages.TABS
 
 
 async def test_the_terminal_is_served_with_its_policy(static: Path) -> None:
