@@ -37,7 +37,10 @@ def test_an_empty_database_gets_every_table(database_url: str) -> None:
     assert names(database_url) == OURS | {"alembic_version"}
 
 
-def test_the_migrations_lead_to_what_the_code_states(database_url: str) -> None:
+@pytest.mark.parametrize("step_by_step", [False, True])
+def test_the_migrations_lead_to_what_the_code_states(database_url: str, step_by_step: bool) -> None:
+    if step_by_step:
+        upgrade(database_url, "0001")
     upgrade(database_url)
     engine = connect(database_url)
     with engine.begin() as connection:
