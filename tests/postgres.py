@@ -6,7 +6,8 @@ refuses to run as root, so as root it runs under an unprivileged user, in a fold
 
 This file is also the server's keeper: run as a script it makes a cluster, starts the server, prints `{"port": …,
 "password": …}` and waits for its standard input to close. That happens when the tests end, however they end, a `kill
--9` included; the keeper then stops the server and removes the folder.
+-9` included; the keeper then stops the server and removes the folder. Before that, a line `crash` has it kill the
+server and all its processes, a line `start` has it start the server again; it answers each with a line.
 """
 
 import contextlib
@@ -29,12 +30,11 @@ from typing import Any
 READY_SECONDS = 30
 NOBODY = 65534
 
-# Nothing here outlives the tests, so durability is traded for speed.
+# Nothing here outlives the machine, so that durability is traded for speed; but a commit survives the server's death.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "60",
@@ -60,7 +60,12 @@ def main() -> int:
         server, port = _start(programs, folder, user)
         try:
             print(json.dumps({"port": port, "password": password}), flush=True)
-            sys.stdin.read()
+            for order in sys.stdin:
+                if order == "crash\n":
+                    _crash(server)
+                else:
+                    server, _ = _start(programs, folder, user, port)
+                print(order, end="", flush=True)
         finally:
             server.send_signal(signal.SIGQUIT)  # at once: there is nothing to save
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -134,16 +139,16 @@ def _make_cluster(programs: Path, folder: Path, password: str, user: dict[str, A
         raise RuntimeError(f"initdb failed:\n{made.stdout}")
 
 
-def _start(programs: Path, folder: Path, user: dict[str, Any]) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    programs: Path, folder: Path, user: dict[str, Any], wanted_port: int | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
     """The server and its port.
 
     Between choosing a free port and taking it another process may be quicker: then choose again.
     """
     log = folder / "log"
     for _ in range(5):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = wanted_port or _free_port()
         settings = [f"--{name}={value}" for name, value in {**SETTINGS, "port": port}.items()]
         with log.open("wb") as output:
             server = subprocess.Popen(
@@ -167,6 +172,37 @@ def _start(programs: Path, folder: Path, user: dict[str, Any]) -> tuple[subproce
     raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _crash(server: subprocess.Popen[bytes]) -> None:
+    """Kill the server with all its processes, and wait until they are gone: it would not start beside them."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{server.pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    server.kill()
+    server.wait()
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    deadline = time.monotonic() + READY_SECONDS
+    while any(map(_lives, children)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    """Not where it only waits for somebody to hear of its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def _environment(folder: Path) -> dict[str, str]:
     """No PG… variable of the machine reaches the server, and no home folder that it could not enter."""
     return {"PATH": os.defpath, "HOME": str(folder), "LC_ALL": "C", "TZ": "UTC"}
@@ -175,9 +211,10 @@ def _environment(folder: Path) -> dict[str, str]:
 class PostgresServer:
     """A running server, seen from the tests. `create` makes an empty database in some hundredths of a second."""
 
-    def __init__(self, port: int, password: str) -> None:
+    def __init__(self, port: int, password: str, keeper: "subprocess.Popen[str]") -> None:
         self.port = port
         self.password = password
+        self._keeper = keeper
         self._numbers = itertools.count(1)
 
     def url(self, database: str) -> str:
@@ -192,6 +229,23 @@ class PostgresServer:
     def drop(self, name: str) -> None:
         """Remove a database, also from under a connection that a failed test left open."""
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def crash(self) -> None:
+        """Kill it; it does not get to say goodbye. What it had committed is there when it is started again."""
+        self._order("crash")
+
+    def start(self) -> None:
+        """Start it again after a crash, on the same port."""
+        self._order("start")
+
+    def _order(self, what: str) -> None:
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        assert self._keeper.stderr is not None
+        self._keeper.stdin.write(f"{what}\n")
+        self._keeper.stdin.flush()
+        if self._keeper.stdout.readline() != f"{what}\n":
+            raise RuntimeError(self._keeper.stderr.read())
 
     def _execute(self, statement: str) -> None:
         import psycopg
@@ -224,7 +278,7 @@ def postgres() -> Iterator[PostgresServer]:
         line = keeper.stdout.readline()
         if not line:
             raise RuntimeError(keeper.stderr.read())
-        yield PostgresServer(**json.loads(line))
+        yield PostgresServer(**json.loads(line), keeper=keeper)
     finally:
         keeper.stdin.close()
         keeper.wait(30)

@@ -57,6 +57,24 @@ def test_the_server_goes_when_its_tests_are_killed() -> None:
         time.sleep(0.02)
 
 
+def test_a_crash_leaves_what_was_committed_and_nothing_else() -> None:
+    with postgres() as server:
+        engine = sqlalchemy.create_engine(server.url(server.create()), pool_pre_ping=True)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE crate (kilograms BIGINT)"))
+            connection.execute(text("INSERT INTO crate VALUES (13)"))
+        for _ in range(2):
+            with engine.connect() as connection:
+                connection.execute(text("INSERT INTO crate VALUES (7)"))
+                server.crash()
+                connection.invalidate()
+            assert not _listening(server.port)
+            server.start()
+            with engine.connect() as connection:
+                assert connection.execute(text("SELECT kilograms FROM crate")).scalars().all() == [13]
+        engine.dispose()
+
+
 def test_a_server_ends_with_its_block() -> None:
     with postgres() as server:
         assert _listening(server.port)
