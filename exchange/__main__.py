@@ -46,7 +46,9 @@ def _run(options: argparse.Namespace) -> int:
         case "replay":
             from exchange.replay import run_replay
 
-            return _reported(lambda say: run_replay(_settings(options).journal_path, say))
+            return _reported(
+                lambda say: run_replay(_settings(options).journal_path, say, from_snapshot=options.from_snapshot)
+            )
         case "verify":
             from exchange.verify import run_verify
 
@@ -70,10 +72,11 @@ def _run(options: argparse.Namespace) -> int:
                 raise SetupError(f"--to-time: {error}") from None
             return run_restore(_settings(options), Path(options.source), Point(options.to_sequence, time_ns))
         case _:
-            from exchange.follower import follow
+            from exchange.follower import SnapshotPlan, follow
 
             settings = _settings(options)
-            return follow(settings.journal_path, settings.database)
+            plan = SnapshotPlan(settings.snapshot_commands, settings.snapshots_kept)
+            return follow(settings.journal_path, settings.database, plan=plan)
 
 
 def _reported(work: Callable[[Callable[[str], None]], int]) -> int:
@@ -141,7 +144,14 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument(
             "--password", help="default: EXCHANGE_OPERATOR_PASSWORD, else asked on a terminal, else drawn and printed"
         )
-    command("replay", "re-execute the journal and print its last sequence and state hash")
+    command("replay", "re-execute the journal and print its last sequence and state hash").add_argument(
+        "--from-snapshot",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="SEQUENCE",
+        help="from this snapshot on, or from the newest; the state must come out the same",
+    )
     rebuild = command("rebuild", "throw the database's views away and make them again from the journal")
     rebuild.add_argument(
         "--anew", action="store_true", help="from the beginning, also where an interrupted rebuild could go on"

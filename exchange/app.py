@@ -152,7 +152,13 @@ async def _venue(
         shares=settings.waiting_shares,
     )
     follower = FollowerHandle(
-        settings.journal_path, settings.database, on_fault=lambda fault: _on_fault(sequencer, fault)
+        settings.journal_path,
+        settings.database,
+        environment={
+            "EXCHANGE_SNAPSHOT_COMMANDS": str(settings.snapshot_commands),
+            "EXCHANGE_SNAPSHOTS_KEPT": str(settings.snapshots_kept),
+        },
+        on_fault=lambda fault: _on_fault(sequencer, fault),
     )
     # What the journal holds already ages from now on: when it was committed, nobody knows any more.
     follower.lag.committed(opened.engine.sequence)

@@ -2,8 +2,10 @@
 
     venue ── a byte on standard input: something was committed; end of input: drain and go
     venue ◄─ a line on standard output: {"projected": N} · {"verified": N} · {"fault": "…", "fatal": false}
+                                        {"snapshot": N} · {"snapshot_fault": "…"}
 
-It projects first and lets the shadow work in between. Trouble with the database or in reading the journal is told,
+It projects first and lets the shadow work in between, of which it has snapshots taken now and then, and one when it
+drains: the next start begins there. Trouble with the database or in reading the journal is told,
 and tried again with growing pauses, for as long as it takes: nothing is lost meanwhile, for the journal has it. What
 no trying again can mend is fatal, and the process ends: a journal that is damaged or shorter than what the database
 has seen, a database of another journal, a re-execution that comes out otherwise. When the venue is killed, standard
@@ -16,19 +18,32 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy.exc import DBAPIError
 
 from exchange.database import DatabaseProblem, connect, unreachable
-from exchange.journal import ENGINE_VERSION, JournalCorrupt, JournalUnavailable, SqliteJournal, SqliteJournalReader
+from exchange.journal import (
+    ENGINE_VERSION,
+    JournalCorrupt,
+    JournalUnavailable,
+    SqliteJournal,
+    SqliteJournalReader,
+    Tip,
+)
 from exchange.projector import CursorMoved, ForeignJournal, Projector
 from exchange.replay import Machine, ReplayMismatch
 from exchange.shadow import Shadow
+from exchange.snapshot import Snapshots
 from exchange.views import ViewsHeld, hold_views
+
+if TYPE_CHECKING:
+    from exchange.recovery import Start
+    from exchange.snapshot_writer import SnapshotWriter
 
 SHADOW_SECONDS = 0.02
 """The shadow's share before the projector looks again."""
@@ -46,25 +61,39 @@ SHADOW_DRAIN_SECONDS = 0.5
 
 
 class Report(Struct, frozen=True, omit_defaults=True):
-    """A line to the venue: how far the database or the shadow has come, or what is wrong."""
+    """A line to the venue: how far database, shadow or snapshots have come, or what is wrong."""
 
     projected: int | None = None
     verified: int | None = None
     fault: str | None = None
     fatal: bool = False
+    snapshot: int | None = None
+    snapshot_fault: str | None = None
 
 
-def follow(journal_path: Path, database_url: str, machine: Callable[[], Machine] | None = None) -> int:
-    """`exchange follow`: run until standard input ends. Exit status 0, or 1 after a fault that it could not mend."""
+class SnapshotPlan(Struct, frozen=True):
+    """A snapshot each so many commands, and how many are kept."""
+
+    commands: int
+    kept: int
+
+
+def follow(
+    journal_path: Path,
+    database_url: str,
+    machine: Callable[[], Machine] | None = None,
+    *,
+    plan: SnapshotPlan | None = None,
+) -> int:
+    """`exchange follow`: run until standard input ends. Exit status 0, or 1 after a fault that it could not mend.
+
+    Another machine than the engine begins with nothing and has no snapshots taken; nor has the engine without a plan.
+    """
     # Signals often reach the whole process group: when to go is the venue's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if machine is None:
-        from exchange.engine import Engine
-
-        machine = Engine
     try:
-        return Follower(journal_path, database_url, machine, Ear(sys.stdin.fileno()), tell).run()
+        return Follower(journal_path, database_url, machine, Ear(sys.stdin.fileno()), tell, plan=plan).run()
     except BrokenPipeError:
         return 1  # nobody listens any more
 
@@ -85,9 +114,11 @@ class Ear:
         self.woken = False
         """Set by a waking; whoever is about to look at the journal clears it first, so that none is lost."""
 
-    def listen(self, seconds: float | None = 0.0) -> None:
-        """Return when woken, when the input has ended, or after so long (none: no end)."""
-        if not self.closed and select.select([self._descriptor], [], [], seconds)[0]:
+    def listen(self, seconds: float | None = 0.0, also: Sequence[int] = ()) -> None:
+        """Return when woken, when the input has ended, after so long (none: no end), or when one of the other
+        descriptors can be read."""
+        awaited = [*also] if self.closed else [self._descriptor, *also]
+        if self._descriptor in select.select(awaited, [], [], seconds)[0]:
             self.closed = not os.read(self._descriptor, 65536)
             self.woken = True
 
@@ -99,9 +130,11 @@ class Follower:
         self,
         journal_path: Path,
         database_url: str,
-        machine: Callable[[], Machine],
+        machine: Callable[[], Machine] | None,
         ear: Ear,
         tell: Callable[[Report], None],
+        *,
+        plan: SnapshotPlan | None = None,
     ) -> None:
         self._journal_path = journal_path
         self._database_url = database_url
@@ -110,7 +143,11 @@ class Follower:
         self._tell = tell
         self._journal: SqliteJournalReader | None = None
         self._projector: Projector | None = None
+        self._plan = plan
         self._shadow: Shadow | None = None
+        self._start: Start | None = None
+        """What the shadow was begun with, where it is the engine."""
+        self._writer: SnapshotWriter | None = None
         self._lock: int | None = None
         self._started = False
         self._pause = FIRST_PAUSE_SECONDS
@@ -134,6 +171,8 @@ class Follower:
             try:
                 drained = self._project()
                 busy = self._verify()
+                self._hear_of_snapshots()
+                self._take_snapshot(last=closing and not busy)
             except (ForeignJournal, JournalCorrupt, ReplayMismatch) as error:
                 self._complain(str(error), fatal=True)
                 return 1
@@ -143,7 +182,7 @@ class Follower:
                 traceback.print_exc()
                 self._complain(f"the follower failed: {type(error).__name__}: {error}")
                 return 1
-            if closing and drained:
+            if closing and drained and (self._over() or self._writer is None or not (busy or self._writer.writing)):
                 return 0
             if closing and self._over():
                 return 1
@@ -173,8 +212,6 @@ class Follower:
     def _advance(self) -> bool:
         if self._journal is None:
             self._journal = SqliteJournal.open_reader(self._journal_path)
-            if self._journal.birth().engine_version == ENGINE_VERSION:
-                self._shadow = Shadow(self._machine(), self._journal)
         if self._lock is None:
             self._lock = hold_views(self._journal_path, alone=False)
         if self._projector is None:
@@ -188,13 +225,63 @@ class Follower:
                 return False
         return True
 
+    def _make_shadow(self, journal: SqliteJournalReader) -> Shadow:
+        """After the first look at the database, for whom somebody may be waiting."""
+        if self._machine is not None:
+            return Shadow(self._machine(), journal)
+        from exchange.bell import Heard
+        from exchange.publication import Publication
+        from exchange.recovery import begin
+        from exchange.snapshot_writer import SnapshotWriter
+
+        snapshots = Snapshots.beside(self._journal_path)
+        start = self._start = begin(
+            journal, snapshots, (Publication(), Heard()), lambda line: self._tell(Report(snapshot_fault=line))
+        )
+        header = start.snapshot
+        row = None if header is None else Tip(header.sequence, header.time_ns, header.chain)
+        if self._plan is not None:
+            self._writer = SnapshotWriter(
+                snapshots,
+                journal.birth().venue_id,
+                every=self._plan.commands,
+                kept=self._plan.kept,
+                last=0 if header is None else header.sequence,
+            )
+        if start.sequence:
+            self._tell(Report(verified=start.sequence))
+        return Shadow(start.engine, journal, heard=start.heard, hear=start.hear, row=row)
+
+    def _take_snapshot(self, *, last: bool) -> None:
+        """Begin one where it is time, or where it is the last opportunity."""
+        if self._writer is None or self._shadow is None or self._start is None:
+            return
+        row = self._shadow.row
+        if row is None or not (self._writer.wanted(row.sequence) if last else self._writer.due(row.sequence)):
+            return
+        try:
+            self._writer.begin(self._start.engine, self._start.witnesses, row)
+        except OSError as error:
+            self._tell(Report(snapshot_fault=f"a snapshot cannot be begun: {error.strerror}"))
+
+    def _hear_of_snapshots(self) -> None:
+        for sequence, trouble in () if self._writer is None else self._writer.finished():
+            if trouble is None:
+                self._tell(Report(snapshot=sequence))
+            else:
+                self._tell(Report(snapshot_fault=trouble[:MAXIMUM_TEXT]))
+
     def _verify(self) -> bool:
         """Give the shadow its turn; says whether it would like another at once."""
-        if self._shadow is None:
+        if self._journal is None:
             return False
-        before = self._shadow.sequence
         try:
-            busy = self._shadow.step(SHADOW_DRAIN_SECONDS if self._ear.closed else SHADOW_SECONDS)
+            if self._shadow is None:
+                if self._journal.segment().engine_version != ENGINE_VERSION:
+                    return False
+                self._shadow = self._make_shadow(self._journal)
+            before = self._shadow.sequence
+            busy = self._shadow.step(SHADOW_SECONDS if self._end is None else self._left())
         except JournalUnavailable as error:
             self._complain(str(error))
             return False
@@ -204,14 +291,9 @@ class Follower:
 
     def _wait(self) -> None:
         """Until woken, until the input ends, or until the database may be tried again."""
-        if self._retry_at is None:
-            self._ear.listen(None)
-            return
-        left = max(0.0, self._retry_at - time.monotonic())
-        if self._ear.closed:
-            time.sleep(left)
-        else:
-            self._ear.listen(left)
+        ends = [each for each in (self._retry_at, self._end) if each is not None]
+        left = max(0.0, min(ends) - time.monotonic()) if ends else None
+        self._ear.listen(left, [] if self._writer is None else self._writer.says)
 
     def _closing(self) -> bool:
         self._ear.listen()
@@ -221,6 +303,11 @@ class Follower:
 
     def _over(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end
+
+    def _left(self) -> float:
+        """The shadow's share while draining."""
+        assert self._end is not None
+        return min(max(SHADOW_SECONDS, self._end - time.monotonic()), SHADOW_DRAIN_SECONDS)
 
     def _complain(self, text: str, *, fatal: bool = False) -> None:
         self._tell(Report(fault=text[:MAXIMUM_TEXT], fatal=fatal))

@@ -51,7 +51,8 @@ class Fault(NamedTuple):
 
 
 class FollowerHandle:
-    """Belongs to one event loop. `on_fault` is told each fault that is not merely the last one again."""
+    """Belongs to one event loop. `on_fault` is told each fault that is not merely the last one again. `environment`
+    holds settings of the venue's that the follower needs."""
 
     def __init__(
         self,
@@ -59,11 +60,14 @@ class FollowerHandle:
         database_url: str,
         *,
         command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
         on_fault: Callable[[Fault], None] | None = None,
     ) -> None:
         self._command = command or (sys.executable, "-m", "exchange", "follow", "--data", str(journal_path.parent))
         # The URL may hold a password: a process's environment is its user's alone to read, its arguments are not.
-        self._environment: Mapping[str, str] = os.environ | {"EXCHANGE_DATABASE_URL": database_url}
+        self._environment: Mapping[str, str] = (
+            os.environ | {"EXCHANGE_DATABASE_URL": database_url} | dict(environment or {})
+        )
         self._on_fault = on_fault
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -75,6 +79,10 @@ class FollowerHandle:
         """How long the database has been behind."""
         self.verified_sequence = 0
         """How far the shadow has found everything as recorded."""
+        self.snapshot_sequence = 0
+        """Of the last snapshot that it has had written."""
+        self.snapshot_fault: str | None = None
+        """What is wrong with snapshots since then: trading need not care, the next start takes longer."""
         self.fault: str | None = None
         """What is wrong at the moment."""
         self.fatal = False
@@ -188,6 +196,12 @@ class FollowerHandle:
                 self._failed(Fault(report.fault, report.fatal))
             if report.verified is not None:
                 self.verified_sequence = report.verified
+            if report.snapshot is not None:
+                self.snapshot_sequence, self.snapshot_fault = report.snapshot, None
+                _log.info("a snapshot was taken at sequence %d", report.snapshot)
+            if report.snapshot_fault is not None:
+                self.snapshot_fault = report.snapshot_fault
+                _log.error("snapshots: %s", report.snapshot_fault)
             if report.projected is not None:
                 self._reached(report.projected)
 

@@ -12,6 +12,7 @@ begins a segment (`exchange.journal`), and takes a snapshot of that at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from exchange.conversions import CONVERSIONS, Conversion, convert
@@ -25,6 +26,7 @@ from exchange.snapshot import (
     SnapshotError,
     SnapshotFailed,
     Snapshots,
+    SnapshotUnfit,
     fit,
     read_header,
     read_snapshot,
@@ -114,21 +116,25 @@ def begin(journal: SqliteJournalReader, snapshots: Snapshots, witnesses: Sequenc
     """With the newest snapshot that fits, or without. Raises `JournalCorrupt`. O(state)."""
     for path in snapshots.newest_first():
         try:
-            header = read_header(path)
-            unfit = fit(header, journal)
-            if unfit is None and header.engine_version != ENGINE_VERSION:
-                unfit = f"is of engine version {header.engine_version}"
-            if unfit is not None:
-                say(f"{path.name} is passed over: it {unfit}")
-                continue
-            snapshot = read_snapshot(path)
-            engine = restored(snapshot)
+            return begin_with(path, journal, witnesses, say)
         except SnapshotError as error:
             say(f"{path.name} is passed over: {error}")
-            continue
-        return Start(engine, engine.sequence, witnesses, _late(witnesses, snapshot, engine, say), header)
     engine = beginning(journal, Engine.restore) or Engine()
     return Start(engine, engine.sequence, witnesses, witnesses)
+
+
+def begin_with(path: Path, journal: SqliteJournalReader, witnesses: Sequence[Witness], say: Say) -> Start:
+    """With this snapshot. Raises `SnapshotError` where it will not do, `JournalCorrupt` where rows are lost.
+    O(state)."""
+    header = read_header(path)
+    unfit = fit(header, journal)
+    if unfit is None and header.engine_version != ENGINE_VERSION:
+        unfit = f"is of engine version {header.engine_version}"
+    if unfit is not None:
+        raise SnapshotUnfit(f"it {unfit}")
+    snapshot = read_snapshot(path)
+    engine = restored(snapshot)
+    return Start(engine, engine.sequence, witnesses, _late(witnesses, snapshot, engine, say), header)
 
 
 def succeed(
@@ -148,8 +154,7 @@ def succeed(
     for path in snapshots.newest_first():
         try:
             header = read_header(path)
-            unfit = fit(header, journal)
-            if unfit is not None or header.sequence != end.sequence:
+            if fit(header, journal) is not None or header.sequence != end.sequence:
                 continue
             snapshot = read_snapshot(path)
             state = convert(snapshot.sections[ENGINE], header.engine_version, conversions)

@@ -24,6 +24,7 @@ from exchange.journal import (
 )
 from exchange.progress import Meter
 from exchange.protocol import Command, Entry, Event, encode
+from exchange.snapshot import SnapshotError, SnapshotFailed, Snapshots
 
 PROGRESS_COMMANDS = 50_000
 """Progress is told about each so many commands."""
@@ -175,11 +176,13 @@ def run_replay(
     *,
     engine_factory: Callable[[], Machine] | None = None,
     restore: Callable[[bytes], Machine] | None = None,
+    from_snapshot: int | None = None,
     meter: Meter | None = None,
 ) -> int:
     """`exchange replay`: report the last sequence and the state hash. Exit status 0, 1 (found wrong) or 2 (no journal).
 
-    The venue may be running meanwhile; the answer is then true of the moment when the end was reached.
+    From the snapshot of a sequence (0: the newest that is good) only what came after it is read and executed. The venue
+    may be running meanwhile; the answer is then true of the moment when the end was reached.
     """
     if engine_factory is None:
         from exchange.engine import Engine
@@ -189,11 +192,17 @@ def run_replay(
         journal = SqliteJournal.open_reader(journal_path)
         try:
             require_rules(journal)
-            begun = None if restore is None else beginning(journal, restore)
+            begun = None
+            if from_snapshot is not None:
+                begun = _snapshot_at(from_snapshot, journal, report)
+                report(f"from the snapshot of sequence {begun.sequence}")
+            elif restore is not None:
+                begun = beginning(journal, restore)
             machine = engine_factory() if begun is None else begun
-            progress = (meter or Meter())("re-executing", journal.tip().sequence)
+            heard = 0 if from_snapshot is None else machine.sequence
+            progress = (meter or Meter())("re-executing", journal.tip().sequence, heard)
             try:
-                replay(journal, lambda: machine, heard=0, on_entry=lambda entry: progress.tell(entry.last_sequence))
+                replay(journal, lambda: machine, heard=heard, on_entry=lambda entry: progress.tell(entry.last_sequence))
             finally:
                 progress.end()
         finally:
@@ -201,9 +210,22 @@ def run_replay(
     except JournalUnavailable as error:
         report(str(error))
         return 2
-    except (JournalError, ReplayMismatch) as error:
+    except (JournalError, ReplayMismatch, SnapshotError) as error:
         report(str(error))
         return 1
     report(f"sequence {machine.sequence}")
     report(f"state {machine.state_hash().hex()}")
     return 0
+
+
+def _snapshot_at(sequence: int, journal: SqliteJournalReader, report: Callable[[str], Any]) -> Machine:
+    """The engine of a snapshot. Raises `SnapshotError`, `JournalCorrupt`."""
+    from exchange.recovery import begin, begin_with
+
+    snapshots = Snapshots.beside(journal.path)
+    if sequence:
+        return begin_with(snapshots.path_of(sequence), journal, (), report).engine
+    start = begin(journal, snapshots, (), report)
+    if start.snapshot is None:
+        raise SnapshotFailed(f"there is no good snapshot in {snapshots.path}")
+    return start.engine

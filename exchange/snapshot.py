@@ -8,6 +8,7 @@ state that it was taken of. Whatever happens before leaves an `.unfinished` file
 
     SnapshotError
     ├── SnapshotDamaged    is not what was written
+    ├── SnapshotUnfit      is not of this journal, or of other rules
     └── SnapshotFailed     could not be written, or does not restore
 
 A snapshot only saves time: the journal alone suffices, and whoever throws the folder away waits longer.
@@ -50,6 +51,10 @@ class SnapshotError(Exception):
 
 class SnapshotDamaged(SnapshotError):
     """It is not what was written: cut, changed, or no snapshot at all."""
+
+
+class SnapshotUnfit(SnapshotError):
+    """It is not of this journal as it stands, or of other rules."""
 
 
 class SnapshotFailed(SnapshotError):
@@ -109,25 +114,25 @@ def sequence_of(path: Path) -> int:
 
 
 def fit(header: Header, journal: SqliteJournalReader) -> str | None:
-    """Why a snapshot is none of this journal, or none. Raises `JournalCorrupt` where it is, and the journal ends before
+    """Why a snapshot is none of this journal, or none. Raises `JournalCorrupt` where it is and the journal ends before
     it: rows are lost."""
     if header.venue_id != journal.birth().venue_id:
         return "is another venue's"
-    end = journal.tip().sequence
-    if header.sequence > end:
+    end, sequence = journal.tip().sequence, header.sequence
+    if sequence > end:
         raise JournalCorrupt(
-            f"the journal ends at sequence {end}, but there is a snapshot of sequence {header.sequence}: rows of the "
-            "journal are lost; restore it from a copy that reaches that far, or, where it was cut on purpose, move the "
-            f"folder {FOLDER} away"
+            f"the journal ends at sequence {end}, but there is a snapshot of sequence {sequence}: rows of the journal "
+            f"are lost; restore it from a copy that reaches that far, or, where it was cut on purpose, move the folder "
+            f"{FOLDER} away"
         )
     try:
-        row = journal.record_of(header.sequence)
+        row = journal.record_of(sequence)
     except LookupError:
         return "is of no row of the journal"
-    if (row.last_sequence, row.chain, row.time_ns) != (header.sequence, header.chain, header.time_ns):
-        return f"is of a journal that differs at sequence {header.sequence}"
+    if (row.last_sequence, row.chain, row.time_ns) != (sequence, header.chain, header.time_ns):
+        return f"is of a journal that differs at sequence {sequence}"
     if row.state_hash is not None and row.state_hash != header.state_hash:
-        return f"is of another state than the journal recorded at sequence {header.sequence}"
+        return f"is of another state than the journal recorded at sequence {sequence}"
     return None
 
 
@@ -141,6 +146,9 @@ class Snapshots:
     def beside(cls, journal_path: Path) -> "Snapshots":
         """Those of the venue whose journal this is."""
         return cls(journal_path.with_name(FOLDER))
+
+    def path_of(self, sequence: int) -> Path:
+        return self.path / f"{sequence}{SUFFIX}"
 
     def newest_first(self) -> list[Path]:
         """By what their names say."""
