@@ -16,11 +16,12 @@ from exchange.publication import Publication
 from exchange.recovery import CannotSucceed, begin, recover, write
 from exchange.replay import hear_or_execute, replay
 from exchange.snapshot import Header, SnapshotFailed, Snapshots, read_header, read_snapshot
-from tests.exchange.days import a_day_of_trading
 from tests.exchange.seams import OLDER, a_change_of_rules, append
+from tests.exchange.whole_venue.story import Story
 from tests.exchange.witnessing import entries_of, rung, shown
 
-TOLD = a_day_of_trading(seed=31).commands
+TOLD = Story(5, audited=1_000).run(500).told
+"""All offices of a venue at work."""
 
 
 class Venue:

@@ -15,6 +15,7 @@ from settlement.messages import EnterOrder
 from tests.exchange.days import a_day_of_trading
 from tests.exchange.floor import CHEN, HOUR_NS, LI, SYMBOL, Floor
 from tests.exchange.test_engine_replay import a_busy_week
+from tests.exchange.whole_venue.story import Story
 from tests.exchange.witnessing import entries_of, rung, shown
 
 
@@ -38,6 +39,8 @@ STORIES: dict[str, Callable[[], list[tuple[Any, int]]]] = {
     "a day": lambda: a_day_of_trading(seed=11).commands,
     "a week": lambda: a_busy_week(12).commands,
     "a collar": lambda: collared().commands,
+    "a whole venue": lambda: Story(5, audited=1_000).run(600).told,
+    "another whole venue": lambda: Story(7, audited=1_000).run(600).told,
 }
 
 
