@@ -169,7 +169,7 @@ async def _venue(
         commands=settings.pause_lag,
         seconds=settings.pause_seconds,
     )
-    gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers)
+    gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers, brake)
     sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
     sequencer.on_halted.append(feed.halt)
     web_settings = WebSettings(
@@ -181,7 +181,7 @@ async def _venue(
         reserves_key=_reserves_key(settings),
     )
     app = create_app(gateway, feed, web_settings)
-    pump = Pump(feed, lambda: sequencer.time_ns)
+    pump = Pump(feed, lambda: sequencer.time_ns, flushed=gateway.flush_seconds.observe)
     feed_server = FeedServer(feed, origins=settings.origins, order_entry=app.state["order_entry"])
     web_server = _WebServer(
         uvicorn.Config(

@@ -11,6 +11,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from exchange.brake import Brake
 from exchange.engine import Engine
 from exchange.follower_handle import FollowerHandle
 from exchange.projector import cursor
@@ -26,6 +27,7 @@ from settlement.messages.contracts import Contract, TradingDaysAnnounced
 from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.symbols import parse_symbol
+from web.figures import Figures, of_seconds
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
 
 T = TypeVar("T")
@@ -50,6 +52,7 @@ class VenueGateway:
         follower: FollowerHandle,
         database: Database,
         readers: Database,
+        brake: Brake | None = None,
     ) -> None:
         self._sequencer = sequencer
         self._publication = publication
@@ -58,6 +61,9 @@ class VenueGateway:
         self._follower = follower
         self._database = database
         self._readers = readers
+        self._brake = brake
+        self.flush_seconds = of_seconds()
+        """Of the feed's flushes, for whoever pumps it to fill in."""
 
     async def submit(self, command: Command) -> Outcome:
         return await self._sequencer.submit(command)
@@ -127,6 +133,28 @@ class VenueGateway:
     @property
     def projection_fault(self) -> str | None:
         return self._follower.fault
+
+    def figures(self) -> Figures:
+        sequencer, brake, follower = self._sequencer, self._brake, self._follower
+        counted = sequencer.statistics
+        return Figures(
+            waiting=sequencer.waiting,
+            refused={
+                "room": counted.refused_busy - counted.refused_share,
+                "share": counted.refused_share,
+                "database_behind": counted.refused_behind,
+            },
+            batch_commands=counted.batch_commands,
+            execute_seconds=counted.execute_seconds,
+            commit_seconds=counted.commit_seconds,
+            flush_seconds=self.flush_seconds,
+            verified_sequence=follower.verified_sequence,
+            halt_cause=sequencer.halt_cause,
+            pauses=0 if brake is None else brake.pauses,
+            paused_seconds=0.0 if brake is None else brake.paused_seconds,
+            clock_ahead_seconds=sequencer.clock.ahead_ns / 1e9,
+            follower_starts=follower.starts,
+        )
 
     def venue(self) -> ConfigureVenue:
         return self._engine.venue()

@@ -30,7 +30,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exchange.clock import Clock, ManualClock
 from exchange.committer import Committer, ThreadCommitter
@@ -39,6 +39,7 @@ from exchange.protocol import MAXIMUM_BATCH, Command, Entry
 from exchange.replay import Machine, run_batch
 from exchange.waiting_room import ADDING, MAXIMUM_WAITING, SHARES, Answer, WaitingRoom
 from matching.messages import AdvanceTime
+from web.figures import Distribution, of_commands, of_seconds
 from web.ports import DatabaseBehind, HistoryUnavailable, Outcome, VenueBusy, VenueClosing, VenueHalted
 
 BATCH_COMMANDS: Final = 512
@@ -74,6 +75,9 @@ class Statistics(Struct):
     """From handing a batch to the committer to hearing of it: sync and handover."""
     last_batch: int = 0
     last_commit_ns: int = 0
+    batch_commands: Distribution = field(default_factory=of_commands)
+    execute_seconds: Distribution = field(default_factory=of_seconds)
+    commit_seconds: Distribution = field(default_factory=of_seconds)
 
 
 class _Batch(NamedTuple):
@@ -320,6 +324,7 @@ class Sequencer:
             self._unhashed = 0
         handed_ns = self._stopwatch()
         self.statistics.execute_ns += handed_ns - started_ns
+        self.statistics.execute_seconds.observe((handed_ns - started_ns) / 1e9)
         self._under_way = _Batch(entry, record, answers, handed_ns)
         self._committer.commit(record, self._committed)
 
@@ -371,6 +376,8 @@ class Sequencer:
         statistics.commit_ns += took_ns
         statistics.last_batch = len(batch.entry.commands)
         statistics.last_commit_ns = took_ns
+        statistics.batch_commands.observe(statistics.last_batch)
+        statistics.commit_seconds.observe(took_ns / 1e9)
 
     def _settle(self) -> None:
         settling, self._settling = self._settling, []

@@ -21,10 +21,19 @@ class Pump:
     reader instead of many.
     """
 
-    def __init__(self, feed: Feed, clock: Callable[[], int] | None = None) -> None:
-        """`clock` gives the venue's time in nanoseconds."""
+    def __init__(
+        self,
+        feed: Feed,
+        clock: Callable[[], int] | None = None,
+        *,
+        flushed: Callable[[float], object] | None = None,
+    ) -> None:
+        """`clock` gives the venue's time in nanoseconds. `flushed` is told after each flush how many seconds ago the
+        first of what it let out was published."""
         self.feed = feed
         self.clock = clock
+        self._flushed = flushed
+        self._woken = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flush: asyncio.Handle | None = None
         self._tick: asyncio.TimerHandle | None = None
@@ -48,7 +57,8 @@ class Pump:
 
     def _wake(self) -> None:
         if self._flush is None and self._loop is not None:
-            if self._loop.time() >= self._not_before:
+            self._woken = self._loop.time()
+            if self._woken >= self._not_before:
                 self._flush = self._loop.call_soon(self._on_flush)
             else:
                 self._flush = self._loop.call_at(self._not_before, self._on_flush)
@@ -61,6 +71,8 @@ class Pump:
         began = loop.time()
         self.feed.flush()
         ended = loop.time()
+        if self._flushed is not None:
+            self._flushed(ended - self._woken)
         self._not_before = ended + min(ended - began, LONGEST_PAUSE_S)
 
     def _on_tick(self) -> None:

@@ -79,7 +79,7 @@ def create_app(gateway: Gateway, feed: Feed, settings: WebSettings = DEFAULTS) -
 
     It owns two threads for passwords and, once a document was asked for, a process that prints; they end with it.
     """
-    metrics = Metrics(gateway)
+    metrics = Metrics(gateway, feed)
     web = Services(
         gateway=gateway,
         sessions=Sessions(gateway, settings),

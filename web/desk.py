@@ -135,7 +135,7 @@ class Desk:
 
     def __init__(self, gateway: Gateway, metrics: Metrics) -> None:
         self._gateway = gateway
-        self._metrics = metrics
+        self.metrics = metrics
 
     async def place(self, participant_id: int, new: NewOrder) -> tuple[int, Order]:
         """201 and the order as it stands after matching, refused ones too; 200 and the first answer for a repetition.
@@ -171,7 +171,7 @@ class Desk:
         for event in reversed(outcome.events):
             kind = type(event)
             if kind is ExecutionReport:
-                self._metrics.order(event.status, event.reason)
+                self.metrics.order(event.status, event.reason)
                 return 201, order_of(event)
             if kind is OrderRepeated:
                 return 200, await self._first_answer(event)

@@ -84,6 +84,7 @@ class Edge:
         else:
             if problem.status == 413:
                 await _drain(receive)
+            self._web.metrics.problem(problem.code)
             await _answer_problem(answer.send, problem)
         counted = method if method in METHODS else "other"
         self._web.metrics.request(counted, _route(scope, path), answer.status, time.perf_counter() - started)
@@ -115,6 +116,7 @@ class Edge:
             return
         except Exception as error:
             problem = problem_of(error)
+            web.metrics.problem(problem.code)
             if problem.status == 413:
                 await _drain(receive)
             status, payload = problem.status, problem.body()

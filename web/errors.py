@@ -211,6 +211,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     if isinstance(error, ValidationException):
         error = InvalidRequest(*_faults_of(error, parameter_names(request.route_handler)))
     problem = problem_of(error)
+    request.app.state["services"].metrics.problem(problem.code)
     return Response(problem.body(), status_code=problem.status, media_type=PROBLEM_JSON, headers=problem.headers)
 
 

@@ -51,7 +51,6 @@ async def feed_socket(socket: Socket, lane: Annotated[Lane, QueryParameter()] = 
     offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",")]
     protocol = next((name for name in offered if name in SUBPROTOCOLS), None)
     await socket.accept(subprotocols=protocol)
-    web.metrics.connections.inc()
     outlet = _Outlet(socket)
     connection = feed.connect(outlet, encoding=SUBPROTOCOLS.get(protocol or "", "json"), lane=LANES[lane])
     unwatch = None
@@ -64,7 +63,6 @@ async def feed_socket(socket: Socket, lane: Annotated[Lane, QueryParameter()] = 
     finally:
         if unwatch is not None:
             unwatch()
-        web.metrics.connections.dec()
         ending = connection.disconnected()
         if ending is not None:
             await ending

@@ -6,6 +6,9 @@ from web.bodies import Answer
 from web.context import Anyone, gateway_of, services
 from web.metrics import CONTENT_TYPE
 
+CLOCK_SECONDS = 60
+"""So far off the machine's clock the venue's time may be."""
+
 
 class Alive(Answer, frozen=True):
     status: str = "ok"
@@ -43,6 +46,8 @@ async def readyz(request: Anyone) -> Response[Readiness]:
         reasons.append(f"the database is {sequence - projected} commands behind")
     # What is wrong with the database names hosts and files: that is for the log.
     warnings = [] if gateway.projection_fault is None else ["database"]
+    if abs(gateway.figures().clock_ahead_seconds) > CLOCK_SECONDS:
+        warnings.append("clock")
     answer = Readiness(
         ready=not reasons, reasons=reasons, warnings=warnings, sequence=sequence, projected_sequence=projected
     )

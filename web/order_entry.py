@@ -119,6 +119,7 @@ class OrderEntry:
             return await self._answer(connection, op, request_id, body)
         except Exception as error:
             problem = problem_of(error)
+            self._desk.metrics.problem(problem.code)
             return Error(id=echo_of(message), code=problem.code, detail=problem.detail, field=problem.field)
 
     async def disconnected(self, connection: Connection) -> None:

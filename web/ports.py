@@ -19,6 +19,7 @@ from settlement.messages import BalanceChanged, ConfigureVenue, ExecutionReport,
 from settlement.messages.contracts import Contract, TradingDaysAnnounced
 from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
+from web.figures import Figures
 
 T = TypeVar("T")
 
@@ -183,6 +184,10 @@ class Gateway(Protocol):
     @property
     def projection_fault(self) -> str | None:
         """What keeps the database from following at the moment, or none."""
+        ...
+
+    def figures(self) -> Figures:
+        """The venue in numbers, for its metrics. O(1)."""
         ...
 
     @property

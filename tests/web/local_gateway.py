@@ -24,6 +24,7 @@ from settlement.messages.contracts import Contract, TradingDaysAnnounced
 from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.venue import DEFAULT_VENUE
+from web.figures import Figures
 from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class LocalGateway:
         """Raised by the next submissions instead of taking them."""
         self.halted: str | None = None
         self.paused: str | None = None
+        self.shown = Figures()
         self.history_is_down = False
         self.projection_fault: str | None = None
         self.projecting = True
@@ -80,6 +82,9 @@ class LocalGateway:
         with self._database.begin() as connection:
             exchange.projector.project(connection, entries)
         self.projected_sequence = self.engine.sequence
+
+    def figures(self) -> Figures:
+        return self.shown
 
     async def submit(self, command: Any) -> Outcome:
         if self.refuses is not None:

@@ -157,14 +157,14 @@ async def test_hanging_up_leaves_nothing_behind(office: Office, port: int) -> No
     for end in ("close", "cut"):
         socket = await connect(f"ws://127.0.0.1:{port}/feed")
         await ask(socket, op="subscribe", id=1, channel="book", symbols=[SYMBOL])
-        assert "feed_connections 1.0" in (await office.anyone.get("/metrics")).text
+        assert 'feed_connections{adapter="browsers"} 1.0' in (await office.anyone.get("/metrics")).text
         if end == "close":
             await socket.close()
         else:
             socket.transport.abort()
             await socket.wait_closed()
         await _nobody_reads(office)
-        assert "feed_connections 0.0" in (await office.anyone.get("/metrics")).text
+        assert 'feed_connections{adapter="browsers"} 0.0' in (await office.anyone.get("/metrics")).text
     async with asyncio.timeout(DEADLINE_S):
         while len(asyncio.all_tasks()) > before:
             await asyncio.sleep(0.005)
