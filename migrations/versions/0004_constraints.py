@@ -71,7 +71,7 @@ CHECKS: dict[str, Checks] = {
         "kind": "kind IN ('limit', 'market', 'stop', 'stop_limit')",
         "status": "status IN ('accepted', 'resting', 'partly_filled', 'filled', 'cancelled', 'rejected', 'expired')",
         "via": "via IN ('order', 'listing', 'take', 'counter', 'auction', 'bid', 'report', 'confirmation')",
-        "quantity": "status = 'rejected' OR quantity > 0",
+        "quantity": "status = 'rejected' OR quantity >= 0",
         "filled": "filled >= 0 AND remaining >= 0 AND (status = 'rejected' OR filled + remaining <= quantity)",
         "displayed": "displayed BETWEEN 0 AND remaining",
         "ended": "remaining = 0 OR status IN ('accepted', 'resting', 'partly_filled')",

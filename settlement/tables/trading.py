@@ -44,7 +44,7 @@ orders = Table(
     one_of("status", ("accepted", "resting", "partly_filled", "filled", "cancelled", "rejected", "expired")),
     one_of("via", ("order", "listing", "take", "counter", "auction", "bid", "report", "confirmation")),
     # A rejected order shows what was asked for, whatever that was.
-    rule("quantity", "status = 'rejected' OR quantity > 0"),
+    rule("quantity", "status = 'rejected' OR quantity >= 0"),
     rule("filled", "filled >= 0 AND remaining >= 0 AND (status = 'rejected' OR filled + remaining <= quantity)"),
     rule("displayed", "displayed BETWEEN 0 AND remaining"),
     rule("ended", "remaining = 0 OR status IN ('accepted', 'resting', 'partly_filled')"),
