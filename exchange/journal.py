@@ -409,7 +409,7 @@ class SqliteJournalReader:
             cursor = self._reading.execute(_AFTER, (after_sequence,))
             for row in cursor:
                 rows.append(row)
-                size += len(row[3]) + len(row[4])
+                size += sum(len(payload) for payload in row[3:5] if type(payload) is bytes)
                 if size >= CHUNK_BYTES:
                     break
             cursor.close()
@@ -559,6 +559,7 @@ class SqliteJournal(SqliteJournalReader):
             opening.callback(self._writing.close)  # after the reader: the last to close moves the log into the file
             super().__init__(path)
             opening.callback(super().close)
+            self._make_durable()
             self._bring_up_to_date()
             written = self.segment().engine_version
             if written != engine_version and not other_rules:
@@ -570,6 +571,21 @@ class SqliteJournal(SqliteJournalReader):
     def open_reader(path: Path) -> SqliteJournalReader:
         """A reader beside a venue that may be writing: takes no lock, changes nothing."""
         return SqliteJournalReader(path)
+
+    def _make_durable(self) -> None:
+        """Move the log into the file and sync both, before anybody is told of what is read here.
+
+        A venue that was killed between writing and syncing leaves rows that are seen and may be nowhere on the disk.
+        One whose sync failed may leave some that no later sync of the log writes, for the machine takes them for
+        written: what is appended behind them would be lost with them. Raises `JournalUnavailable` where a reader does
+        not let the log go. O(log), which is 4 MiB at most but for such readers.
+        """
+        with _sqlite_errors(self.path):
+            held_up = self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if held_up:
+            raise JournalUnavailable(
+                f"{self.path}: somebody has been reading it for long and holds up its log: try again when he has ended"
+            )
 
     def _bring_up_to_date(self) -> None:
         """From format 1, which differs by a table that it lacks."""
