@@ -188,6 +188,7 @@ AS_GOOD = {
     "lines in a state": "ix_bank_lines_open",
     "the extremes of readings": "pk_readings",
     "a warehouse's storage income": "ix_storage_payments_to_day",
+    "a day's storage income": "ix_storage_payments_warehouse_to_day",
 }
 """Which is better depends on what the tables hold: where all in a state are live, the short index of those."""
 
