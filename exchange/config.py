@@ -73,9 +73,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pause_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
     """For how long it may be behind at all before trading pauses likewise."""
     snapshot_commands: Annotated[int, Meta(ge=1)] = 100_000
-    """A snapshot is taken each so many commands, and at each clean stop: a start executes no more than these again, and
-    what the shadow was behind.
-    """
+    """A snapshot is taken each so many commands, and at each clean stop: a start executes at most so many again."""
     snapshots_kept: Annotated[int, Meta(ge=1, le=1_000)] = 3
     """Should the newest be damaged, a start begins with the one before."""
     calendar: Literal["round-the-clock", "sessions"] = "round-the-clock"
@@ -99,8 +97,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     known by naming all of its holidays here.
     """
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["auto", "json", "text"] = "auto"
-    """`auto`: text on a terminal, else JSON lines."""
 
     def __post_init__(self) -> None:
         """Raises ValueError that begins with the name of the field."""
