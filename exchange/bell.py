@@ -25,7 +25,8 @@ the bell ends what a collar began, no more. What else may set phases, and what b
   time in the journal: after a start its end is still to come, or comes at once. A change of the timetable before that,
   into an auction too, takes it over, as does whoever sets another phase. What the uncross sets off may meet the collar
   again: that is another auction.
-- An instrument that is defined, or opened by its first receipt, gets the phase of the timetable at once.
+- An instrument that is defined, or opened for goods that came or came free again, gets the phase of the timetable at
+  once.
 - One that has had receipts, none of which may be sold any more, is not opened, until there is one again.
 
 On a weekday of a year whose holidays nobody has told the venue stays closed and says so.
@@ -42,11 +43,11 @@ from msgspec import Struct
 
 from exchange.calendar import NEVER_NS, Change, Timetable, UnknownYear, VolatilityAuction
 from exchange.engine import Engine
-from exchange.protocol import Command, Entry, Event
+from exchange.protocol import Command, Entry
 from exchange.sequencer import LONGEST_TIMER_SECONDS, Sequencer
 from matching.messages import AdvanceTime, DefineInstrument, InstrumentDefined, Phase, PhaseChanged, SetPhase
 from settlement.civil import day_start_ns, venue_day
-from settlement.messages import ConfigureVenue, IssueReceipt, ReceiptChanged
+from settlement.messages import ConfigureVenue, ReceiptChanged
 from web.ports import VenueBusy, VenueHalted
 
 NOTICE_DAYS: Final = 30
@@ -94,7 +95,7 @@ class Heard:
                     self._enter(command, event.symbol, event.phase, entry.time_ns)
                 elif type(event) is InstrumentDefined and isinstance(command, DefineInstrument):
                     self._enter(command, event.symbol, command.phase, entry.time_ns)
-                elif type(event) is ReceiptChanged and event.cause == "issued" and isinstance(command, IssueReceipt):
+                elif type(event) is ReceiptChanged:
                     self.stocked[event.receipt.symbol] = None
 
     def _enter(self, command: Command, symbol: str, phase: Phase, time_ns: int) -> None:
@@ -179,13 +180,22 @@ class Bell:
             for event in events:
                 if type(event) is PhaseChanged:
                     self._ends_ns.pop(event.symbol, None)
-                elif type(event) is InstrumentDefined and isinstance(command, DefineInstrument):
+                    if self._opened_for_goods(command, event):
+                        self._open(event.symbol)
+                elif type(event) is InstrumentDefined:
                     self._ends_ns.pop(event.symbol, None)
                     self._open(event.symbol)
-                elif type(event) is ReceiptChanged and event.cause == "issued" and isinstance(command, IssueReceipt):
-                    symbol = event.receipt.symbol
-                    if symbol in self._spent or _opened(events, symbol):
-                        self._open(symbol)
+                elif type(event) is ReceiptChanged and event.receipt.symbol in self._spent:
+                    self._open(event.receipt.symbol)
+
+    def _opened_for_goods(self, command: Command, event: PhaseChanged) -> bool:
+        """Whether nobody asked for the phase: goods have come, or come free again, for an instrument that was closed
+        for want of them. An auction that a collar began is none of that.
+        """
+        if isinstance(command, SetPhase | DefineInstrument) and command.symbol == event.symbol:
+            return False
+        view = self._engine.market.instrument(event.symbol)
+        return view is not None and event.phase == _fitting("continuous", view.mode)
 
     def _by_hand(self, symbol: str) -> bool:
         """Whether it is halted, and not by a break."""
@@ -358,8 +368,3 @@ class Bell:
 def _fitting(phase: Phase, mode: str) -> Phase:
     """The phase of the timetable as an instrument of the mode has it."""
     return "auction" if mode == "call_auction" and phase == "continuous" else phase
-
-
-def _opened(events: tuple[Event, ...], symbol: str) -> bool:
-    """Whether the instrument was defined, or has entered another phase."""
-    return any(isinstance(event, InstrumentDefined | PhaseChanged) and event.symbol == symbol for event in events)

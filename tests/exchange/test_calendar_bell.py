@@ -16,9 +16,9 @@ from exchange.replay import replay
 from exchange.sequencer import Sequencer
 from matching.messages import DefineInstrument
 from settlement.civil import venue_day
-from settlement.messages import OrderDelivery
+from settlement.messages import HoldReceipt, LiftHold, OrderDelivery, RegradeLot
 from settlement.venue import DEFAULT_VENUE
-from tests.exchange.house import CHEN, OTHER, SECOND_NS, SYMBOL, USUAL, at, house
+from tests.exchange.house import CHEN, OTHER, SECOND_NS, SYMBOL, USUAL, WAREHOUSE, at, house
 
 # --- a day
 
@@ -307,6 +307,39 @@ async def test_what_is_sold_out_overnight_opens_with_the_next_receipt(tmp_path: 
         assert await venue.go("2026-11-24", "10:00") == []
         await venue.receipt()
         assert await venue.news() == ["continuous"]
+
+
+async def test_goods_that_come_free_at_night_open_nothing_before_the_day(tmp_path: Path) -> None:
+    """Held by day, which closed the instrument; lifted at night, which opens it, and the bell puts that right."""
+    async with house(tmp_path) as venue:
+        await venue.go("2026-11-23", "10:00")
+        await venue.do(HoldReceipt(operator_id=WAREHOUSE, receipt_id=1, cause="quality", reason="soft"))
+        assert (await venue.news())[-1] == "closed"
+        await venue.go("2026-11-23", "20:00")
+        await venue.do(LiftHold(operator_id=WAREHOUSE, receipt_id=1, cause="quality"))
+        assert venue.engine.tradable(SYMBOL)
+        assert venue.phase() == "closed"
+        await venue.go("2026-11-24", "10:00")
+        assert venue.phase() == "continuous"
+
+
+async def test_goods_that_were_kept_overnight_open_when_they_come_free(tmp_path: Path) -> None:
+    async with house(tmp_path) as venue:
+        await venue.go("2026-11-23", "20:00")
+        await venue.do(HoldReceipt(operator_id=WAREHOUSE, receipt_id=1, cause="quality", reason="soft"))
+        await venue.go("2026-11-24", "10:00")
+        assert venue.phase() == "closed"
+        await venue.do(LiftHold(operator_id=WAREHOUSE, receipt_id=1, cause="quality"))
+        assert venue.phase() == "continuous"
+
+
+@pytest.mark.parametrize(("time", "phase"), [("10:00", "continuous"), ("20:00", "closed")])
+async def test_a_regraded_lots_instrument_gets_the_phase_of_the_hour(tmp_path: Path, time: str, phase: str) -> None:
+    async with house(tmp_path) as venue:
+        await venue.go("2026-11-23", time)
+        await venue.do(RegradeLot(operator_id=WAREHOUSE, lot_id=1, grade="2", colour_stage=1, reason="scars"))
+        assert venue.phase("BXJ-2-SX1-26W47") == phase
+        assert venue.phase() == "closed"
 
 
 async def test_an_instrument_that_waits_for_its_first_receipt_opens_every_day(tmp_path: Path) -> None:
