@@ -36,7 +36,8 @@ class Venue(Answer, frozen=True):
     """What forms need to know of the venue."""
 
     profile: str
-    fee_rate_ppm: Annotated[int, Meta(description="Fee of each side in millionths of the traded value.")]
+    fee_rate_ppm: Annotated[int, Meta(description="Fee of who rests, in millionths of the traded value.")]
+    fee_taker_rate_ppm: Annotated[int, Meta(description="Fee of who takes, likewise.")]
     fee_minimum_fen: int
     warehouses: tuple[Warehouse, ...]
     varieties: tuple[Variety, ...]
@@ -98,6 +99,7 @@ async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue
     return Venue(
         profile=rules.profile,
         fee_rate_ppm=rules.fee_rate_ppm,
+        fee_taker_rate_ppm=rules.taker_rate_ppm,
         fee_minimum_fen=rules.fee_minimum_fen,
         warehouses=rules.warehouses,
         varieties=rules.varieties,

@@ -9,7 +9,7 @@ from tests.web.office import SYMBOL, Office, buy, get, post, problem, sell
 
 async def test_the_venue(office: Office) -> None:
     venue = await get(office.anyone, "venue")
-    assert (venue["profile"], venue["fee_rate_ppm"]) == ("open", 500)
+    assert (venue["profile"], venue["fee_rate_ppm"], venue["fee_taker_rate_ppm"]) == ("open", 500, 500)
     assert [each["code"] for each in venue["warehouses"]] == ["SX1", "SX2"]
     assert "巴西蕉" in [each["name_zh"] for each in venue["varieties"]]
     assert len(venue["towns"]) == 15

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Book, ladder, walk, type Level } from '../src/lib/book.ts';
 import { crc32 } from '../src/lib/crc32.ts';
 import { mergeCandles, type Candle } from '../src/lib/candles.ts';
-import { affordable, estimateFee } from '../src/lib/fees.ts';
+import { affordable, estimateFee, storageOf } from '../src/lib/fees.ts';
 
 const draw = (book: Book): string =>
   [...book.asks.toReversed().map((l) => `ask ${l[0]} ${l[1]}`), ...book.bids.map((l) => `bid ${l[0]} ${l[1]}`)].join(
@@ -77,16 +77,26 @@ test('a ladder adds up from the best price', () => {
 });
 
 test('a fee is the rate rounded up, at least the minimum', () => {
-  expect(estimateFee(1_000_000n, 500, 100)).toBe(500n);
-  expect(estimateFee(1_000_001n, 500, 100)).toBe(501n);
-  expect(estimateFee(10n, 500, 100)).toBe(100n);
-  expect(estimateFee(0n, 500, 100)).toBe(0n);
+  const schedule = { fee_rate_ppm: 500, fee_taker_rate_ppm: 500, fee_minimum_fen: 100 };
+  expect(estimateFee(1_000_000n, schedule)).toBe(500n);
+  expect(estimateFee(1_000_001n, schedule)).toBe(501n);
+  expect(estimateFee(10n, schedule)).toBe(100n);
+  expect(estimateFee(0n, schedule)).toBe(0n);
+  expect(estimateFee(1_000_000n, { ...schedule, fee_taker_rate_ppm: 800 })).toBe(800n);
+  expect(estimateFee(1_000_000n, { ...schedule, fee_taker_rate_ppm: 200 })).toBe(500n);
+});
+
+test('a part of a receipt pays its part of the storage, rounded up', () => {
+  expect(storageOf(1_000n, 4n, 10_000n)).toBe(400n);
+  expect(storageOf(1_000n, 1n, 3_000n)).toBe(334n);
+  expect(storageOf(0n, 4n, 10_000n)).toBe(0n);
 });
 
 test('what money buys includes the fee', () => {
-  expect(affordable(100_000n, 200, 500, 100, 1)).toBe(499);
-  expect(affordable(100_000n, 200, 500, 100, 10)).toBe(490);
-  expect(affordable(150n, 200, 500, 100, 1)).toBe(0);
+  const schedule = { fee_rate_ppm: 500, fee_taker_rate_ppm: 500, fee_minimum_fen: 100 };
+  expect(affordable(100_000n, 200, schedule, 1)).toBe(499);
+  expect(affordable(100_000n, 200, schedule, 10)).toBe(490);
+  expect(affordable(150n, 200, schedule, 1)).toBe(0);
 });
 
 test('candles merge by their start', () => {

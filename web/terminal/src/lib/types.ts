@@ -42,6 +42,7 @@ export interface Venue {
   profile: string;
   demo?: boolean;
   fee_rate_ppm: number;
+  fee_taker_rate_ppm: number;
   fee_minimum_fen: number;
   warehouses: Named[];
   varieties: (Named & { green_life_days: number })[];
