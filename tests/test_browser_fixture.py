@@ -54,7 +54,8 @@ async def show(page: Page, html: str) -> None:
 
     async def answer(route: Route) -> None:
         if route.request.url == ADDRESS:
-            await route.fulfill(content_type="text/html; charset=utf-8", body=f"<!doctype html>{html}")
+            no_icon = "<link rel=icon href=data:,>"  # or the browser may ask for one, and miss it
+            await route.fulfill(content_type="text/html; charset=utf-8", body=f"<!doctype html>{no_icon}{html}")
         elif route.request.url.endswith("font.woff2"):
             await route.fulfill(path=FONTS / "noto-sans-sc-chinese-simplified-400-normal.woff2")
         else:

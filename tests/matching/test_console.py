@@ -211,7 +211,13 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
 
 def test_an_interrupt_ends_it_quietly() -> None:
     with subprocess.Popen(
-        CONSOLE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+        CONSOLE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        # A shell's background job ignores interrupts, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as console:
         assert console.stdin is not None
         assert console.stdout is not None
