@@ -72,8 +72,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     than half as far behind."""
     pause_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
     """For how long it may be behind at all before trading pauses likewise."""
-    snapshot_commands: Annotated[int, Meta(ge=1)] = 100_000
-    """A snapshot is taken each so many commands, and at each clean stop: a start executes at most so many again."""
+    snapshot_commands: Annotated[int, Meta(ge=1)] = 50_000
+    """A snapshot is taken each so many commands, and at each clean stop: a start executes no more than these again, and
+    what the shadow was behind.
+    """
     snapshots_kept: Annotated[int, Meta(ge=1, le=1_000)] = 3
     """Should the newest be damaged, a start begins with the one before."""
     calendar: Literal["round-the-clock", "sessions"] = "round-the-clock"

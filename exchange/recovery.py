@@ -23,6 +23,7 @@ from exchange.replay import beginning, replay
 from exchange.snapshot import (
     Header,
     Snapshot,
+    SnapshotDamaged,
     SnapshotError,
     SnapshotFailed,
     Snapshots,
@@ -117,6 +118,8 @@ def begin(journal: SqliteJournalReader, snapshots: Snapshots, witnesses: Sequenc
     for path in snapshots.newest_first():
         try:
             return begin_with(path, journal, witnesses, say)
+        except SnapshotDamaged as error:
+            say(f"a snapshot is passed over: {error}")
         except SnapshotError as error:
             say(f"{path.name} is passed over: {error}")
     engine = beginning(journal, Engine.restore) or Engine()

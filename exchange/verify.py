@@ -1,5 +1,5 @@
-"""Verification: the journal's pages and chain, its re-execution, the engine's invariants, the database against all of
-it, and what its rows must add up to.
+"""Verification: the journal's pages and chain, its re-execution, snapshots, the engine's invariants, the database
+against all of it, and what its rows must add up to.
 
 It changes nothing and waits for nobody, and the venue may be running: the database is read in one snapshot and judged
 at its own cursor, the journal to where it ends when that is reached. Rows of older rules are not executed again:
@@ -21,6 +21,8 @@ from exchange.projector import ForeignJournal, check_cursor, cursor, projection
 from exchange.protocol import Entry
 from exchange.reckoning import Reckoning
 from exchange.replay import ReplayMismatch, beginning, replay, require_rules
+from exchange.snapshot import Snapshots
+from exchange.snapshot_check import SnapshotCheck
 from exchange.sums import Sums
 
 
@@ -74,6 +76,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         require_rules(journal)
         end = journal.tip().sequence
         engine = beginning(journal, Engine.restore) or Engine()
+        snapshots = SnapshotCheck(Snapshots.beside(journal.path), journal, report)
     except JournalUnavailable:
         raise
     except JournalError as error:
@@ -117,6 +120,8 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         if entry.last_sequence == reached == engine.sequence:
             audit()
             judge()
+        if entry.last_sequence == engine.sequence:
+            snapshots.follow(engine)
         progress.tell(entry.last_sequence)
 
     if reached == engine.sequence == 0:
@@ -130,6 +135,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         progress.end()
     audit()
     report(f"journal: {engine.sequence} commands, chain and re-execution agree, state {engine.state_hash().hex()}")
+    snapshots.close()
     if not judged:
         report(
             f"database: stands at sequence {reached}, where older rules were in force: start the venue, which brings "
@@ -143,7 +149,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
             f"database: agrees with the journal at sequence {reached}, {behind} commands behind, in "
             f"{reckoning.rows:,} rows"
         )
-    return judged and not broken and not violations and not reckoning.differences
+    return judged and not broken and not violations and not snapshots.wrong and not reckoning.differences
 
 
 def _require_file(backend: str, name: str | None) -> None:

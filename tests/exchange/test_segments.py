@@ -16,6 +16,7 @@ from exchange.verify import run_verify
 from tests.exchange.days import a_day_of_trading, project
 from tests.exchange.seams import OLDER, a_change_of_rules, append
 from tests.exchange.test_follower_process import rows
+from tests.exchange.test_recovery import Venue
 from tests.exchange.witnessing import entries_of
 
 TOLD = a_day_of_trading(seed=21).commands
@@ -115,3 +116,32 @@ def test_views_are_rebuilt_of_all_segments(path: Path, tmp_path: Path) -> None:
     with closing(SqliteJournal.open_reader(path)) as journal:
         project(journal, other)
     assert rows(url) == rows(other)
+
+
+def test_snapshots_are_held_against_the_states_that_re_execution_comes_to(path: Path, tmp_path: Path) -> None:
+    venue = Venue(tmp_path)
+    venue.write_journal(TOLD[:120])
+    url = sqlite_url(tmp_path / "exchange.sqlite")
+    with closing(SqliteJournal.open_reader(path)) as journal:
+        project(journal, url)
+
+    def verify() -> tuple[int, list[str]]:
+        said: list[str] = []
+        return run_verify(path, url, said.append), [line for line in said if line.startswith("snapshots")]
+
+    assert verify() == (0, [])
+    first, second, _ = venue.snapshot_at(0.3, 0.6, 0.9)
+    assert verify() == (0, ["snapshots: 3 hold the states that re-execution comes to"])
+    venue.forge(first, engine_version=OLDER)
+    told = [f"snapshots: {first}.snapshot is of engine version {OLDER}"]
+    assert verify() == (0, [*told, "snapshots: 2 hold the states that re-execution comes to"])
+    venue.forge(second, state_hash=b"x" * 32)
+    told.append(f"snapshots: that of sequence {second} holds another state than re-execution comes to")
+    assert verify() == (1, [*told, "snapshots: 1 hold the states that re-execution comes to"])
+    (venue.snapshots.path / "7.snapshot").write_bytes(b"")
+    told.insert(1, "snapshots: 7.snapshot is no snapshot")
+    assert verify() == (1, [*told, "snapshots: 1 hold the states that re-execution comes to"])
+    venue.forge(first, sequence=10**6)
+    said: list[str] = []
+    assert run_verify(path, url, said.append) == 1
+    assert "but there is a snapshot of sequence 1000000: rows of the journal are lost" in said[-1]

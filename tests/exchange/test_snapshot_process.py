@@ -264,7 +264,7 @@ async def test_a_damaged_one_is_told_and_the_one_before_serves(
     await handle.start()
     await until(lambda: handle.verified_sequence == 120)
     assert handle.snapshot_fault is not None
-    assert f"{newest.name} is passed over: {newest.name} is damaged in its section" in handle.snapshot_fault
+    assert f"a snapshot is passed over: {newest.name} is damaged in its section" in handle.snapshot_fault
     await handle.stop()
     assert handle.snapshot_sequence == 120, "the drain writes it anew"
     assert venue.kept() == [120, sequence_of(before)]
