@@ -72,9 +72,11 @@ def _run(options: argparse.Namespace) -> int:
                 raise SetupError(f"--to-time: {error}") from None
             return run_restore(_settings(options), Path(options.source), Point(options.to_sequence, time_ns))
         case _:
+            from exchange import logs
             from exchange.follower import SnapshotPlan, follow
 
             settings = _settings(options)
+            logs.begin(settings.log_level, settings.log_format)
             plan = SnapshotPlan(settings.snapshot_commands, settings.snapshots_kept)
             return follow(settings.journal_path, settings.database, plan=plan)
 

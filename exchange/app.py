@@ -13,13 +13,13 @@ import logging
 import random
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import uvicorn
 import uvloop
 
+from exchange import logs
 from exchange.almanac import Almanac
 from exchange.bell import Bell
 from exchange.brake import Brake
@@ -90,14 +90,14 @@ def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = 
     `demo` tells the terminal that accounts and password are public, so that it may offer them; such a venue trades
     round the clock, whatever the settings say.
     """
-    _log_to_stderr(settings.log_level)
+    log = logs.begin(settings.log_level, settings.log_format)
     publication = Publication()
     bell = _bell(settings, sessions=settings.calendar == "sessions" and not demo)
 
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]
         opened = stack.enter_context(premises(settings, witnesses=(publication, bell.heard), progress=_tell_progress))
-        return uvloop.run(_run(_venue(opened, publication, bell, sockets[0], sockets[1], demo), beside))
+        return uvloop.run(_run(_venue(opened, publication, bell, sockets[0], sockets[1], log, demo), beside))
 
 
 async def _run(opening: contextlib.AbstractAsyncContextManager["Venue"], beside: Beside | None) -> int:
@@ -141,6 +141,7 @@ async def _venue(
     bell: Bell,
     web_socket: socket.socket,
     feed_socket: socket.socket,
+    log: logs.Log,
     demo: bool,
 ) -> AsyncIterator[Venue]:
     settings, feed = opened.settings, publication.feed
@@ -151,12 +152,15 @@ async def _venue(
         maximum_waiting=settings.maximum_waiting,
         shares=settings.waiting_shares,
     )
+    log.sequence = lambda: sequencer.sequence
     follower = FollowerHandle(
         settings.journal_path,
         settings.database,
         environment={
             "EXCHANGE_SNAPSHOT_COMMANDS": str(settings.snapshot_commands),
             "EXCHANGE_SNAPSHOTS_KEPT": str(settings.snapshots_kept),
+            "EXCHANGE_LOG_LEVEL": settings.log_level,
+            "EXCHANGE_LOG_FORMAT": settings.log_format,
         },
         on_fault=lambda fault: _on_fault(sequencer, fault),
     )
@@ -293,7 +297,7 @@ def _log_to_stderr(level: str) -> None:
 
 
 def _tell_progress(sequence: int) -> None:
-    print(f"replaying the journal: sequence {sequence}", file=sys.stderr, flush=True)
+    logger.info("replaying the journal: sequence %d", sequence)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -99,6 +99,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     known by naming all of its holidays here.
     """
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """`auto`: text on a terminal, else JSON lines."""
 
     def __post_init__(self) -> None:
         """Raises ValueError that begins with the name of the field."""

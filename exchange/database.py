@@ -273,7 +273,7 @@ def _parse(url: str) -> URL:
 
 def _sqlite(url: URL, *, read_only: bool, rebuildable: bool, foreign_keys: bool) -> Engine:
     engine = sqlalchemy.create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **JSON_CODEC
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True, **JSON_CODEC
     )
 
     @event.listens_for(engine, "connect")
@@ -307,6 +307,7 @@ def _postgresql(url: URL, *, read_only: bool, rebuildable: bool) -> Engine:
         url,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
         pool_pre_ping=True,
+        hide_parameters=True,
         **JSON_CODEC,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,

@@ -12,12 +12,12 @@ has seen, a database of another journal, a re-execution that comes out otherwise
 input ends too.
 """
 
+import logging
 import os
 import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +58,9 @@ DRAIN_SECONDS = 2.0
 """After the end of input the database may take this long to catch up; the venue has promised to be gone in five."""
 
 SHADOW_DRAIN_SECONDS = 0.5
+
+
+_log = logging.getLogger(__name__)
 
 
 class Report(Struct, frozen=True, omit_defaults=True):
@@ -179,7 +182,7 @@ class Follower:
             except BrokenPipeError:
                 raise
             except Exception as error:
-                traceback.print_exc()
+                _log.exception("the follower failed")
                 self._complain(f"the follower failed: {type(error).__name__}: {error}")
                 return 1
             if closing and drained and (self._over() or self._writer is None or not (busy or self._writer.writing)):

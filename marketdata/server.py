@@ -57,6 +57,7 @@ class _Plain(logging.Filter):
 
 _strangers = logging.getLogger(f"{__name__}.strangers")
 _strangers.addFilter(_Plain())
+_strangers.setLevel(logging.INFO)  # below that the library tells whole messages, and with them tokens
 
 
 class TransportOutlet:
