@@ -271,31 +271,6 @@ def _on_fault(sequencer: Sequencer, fault: Fault) -> None:
         sequencer.halt(fault.told, "follower")
 
 
-class _Strangers(logging.Filter):
-    """What uvicorn tells of clients who send nonsense or never finish is no error of ours: no traceback, and below the
-    level of warnings.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError | asyncio.CancelledError):
-            record.exc_info = None
-            record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-        return True
-
-
-def _log_to_stderr(level: str) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    # On the handler too: the feed lowers the level of what strangers cause after the logger has let it pass.
-    handler.setLevel(level.upper())
-    logging.basicConfig(level=level.upper(), handlers=[handler])
-    for chatty in ("httpx", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    # It warns of each stranger who speaks no HTTP.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    logging.getLogger("uvicorn.error").addFilter(_Strangers())
-
-
 def _tell_progress(sequence: int) -> None:
     logger.info("replaying the journal: sequence %d", sequence)
 
