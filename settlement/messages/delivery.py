@@ -46,7 +46,6 @@ DeliveryCause = Literal[
     "failed",
     "failure_dismissed",
     "buy_in_started",
-    "bought_in",
     "made_good",
 ]
 SlotState = Literal["booked", "cancelled", "missed", "used"]

@@ -19,7 +19,7 @@ from tests.exchange.gate import CODE, DOCK, MINUTE_NS, OTHER_CODE, SALT, SECOND_
 
 DOCKS = (DOCK, Dock(warehouse="SX1", code="B", opens_s=0, closes_s=86_400, slot_seconds=3_600, capacity_kg=30_000))
 LOT_G = 10_000_000
-BY_TIME = ("slot_missed", "slot_used", "accepted_by_time", "bought_in", "made_good")
+BY_TIME = ("slot_missed", "slot_used", "accepted_by_time", "made_good")
 """What may happen to orders before a command that is refused."""
 
 deliveries = st.integers(0, 15)

@@ -44,7 +44,7 @@ class Holders:
                 "custody",
                 [
                     (1.5, self.split),
-                    (1, self.merge),
+                    (1.8, self.merge),
                     (0.8, self.transfer),
                     (0.6, self.pledge),
                     (1.2, self.release),

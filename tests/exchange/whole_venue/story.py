@@ -56,6 +56,8 @@ class Bench:
         self.accepted: dict[str, int] = {}
         self.refused: dict[str, int] = {}
         self.reasons: dict[str, int] = {}
+        self.heard: dict[str, int] = {}
+        """Events by their kind and, where they have one, their cause."""
         self._twin: Engine | None = None
         self._twin_left = 0
 
@@ -76,6 +78,9 @@ class Bench:
         self.books.take(command, events, sequence, time_ns)
         self._audit()
         self.books.compare(engine)
+        for event in (*brought, *events):
+            name = f"{type(event).__name__} {getattr(event, 'cause', '')}".rstrip()
+            self.heard[name] = self.heard.get(name, 0) + 1
         self._judge_refusal(command, events, before)
         if self._twin is not None:
             self._follow(command, time_ns, (brought, events))

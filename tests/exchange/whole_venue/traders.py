@@ -116,7 +116,7 @@ class Traders:
                 return None
             symbol = found
             sells = False
-        kind = chance.pick(*["limit"] * 9, "market", "market", "stop", "stop_limit")
+        kind = chance.pick(*["limit"] * 9, "market", "market", "stop", "stop", "stop_limit")
         fields: dict[str, Any] = {"kind": kind}
         if kind in ("limit", "stop_limit"):
             fields["price"] = self.price()
@@ -258,7 +258,8 @@ class Traders:
         counter = chance.one(self.live("counter"))
         if counter is None or counter.offer_id is None:
             return None
-        return AcceptCounter(counter.order_id, chance.books.orders.live[counter.offer_id].participant_id)
+        lister_id = chance.books.orders.live[counter.offer_id].participant_id
+        return AcceptCounter(counter.order_id, counter.participant_id if chance.likely(8) else lister_id)
 
     def withdraw_offer(self) -> Any:
         offer = self.chance.one(self.live(self.chance.pick("listing", "counter")))
