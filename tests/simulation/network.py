@@ -30,6 +30,8 @@ class Network:
         self.doubled = 0.0
         self.late = 0.0
         """Likelihoods."""
+        self._sent = 0
+        self._newest: dict[tuple[str, Process], int] = {}
 
     def calm(self) -> None:
         self.lost = self.doubled = self.late = 0.0
@@ -41,10 +43,19 @@ class Network:
         if self.chance.random() < self.lost:
             self.fired(f"network: {kind} lost")
             return
+        self._sent += 1
+        number, to = self._sent, (kind, receiver)
+
+        def come() -> None:
+            if number < self._newest.get(to, 0):
+                self.fired(f"network: {kind} overtaken")
+            self._newest[to] = max(number, self._newest.get(to, 0))
+            arrive()
+
         if self.chance.random() < self.doubled:
             self.fired(f"network: {kind} doubled")
-            self.loop.later(receiver, self._takes(kind), arrive)
-        self.loop.later(receiver, self._takes(kind), arrive)
+            self.loop.later(receiver, self._takes(kind), come)
+        self.loop.later(receiver, self._takes(kind), come)
 
     def _takes(self, kind: str) -> float:
         if self.chance.random() < self.late:

@@ -27,6 +27,35 @@ FAULTS: Final = {
 }
 """Kinds and how often each happens beside the others."""
 
+NAMED: Final = {
+    "crash at any await": (
+        "venue: killed between two callbacks",
+        "venue: loss of power between two callbacks",
+        "disk: kill in the middle of a write",
+        "disk: kill in the middle of a sync",
+        "disk: loss of power in the middle of a write",
+        "disk: loss of power in the middle of a sync",
+    ),
+    "torn and lost unsynced writes": ("disk: a write is torn", "disk: an unsynced write is lost"),
+    "bit flips": ("disk: a bit is flipped", "disk: a file is cut"),
+    "disk full, disk errors": ("disk: full", "disk: a write fails", "disk: a sync fails"),
+    "slow disk": ("disk: slow",),
+    "database down, slow, restarted": (
+        "database: down",
+        "database: slow",
+        "database: restarted",
+        "database: the last transactions are lost",
+    ),
+    "database refusing a transaction": ("database: a transaction is refused", "database: a commit is not confirmed"),
+    "follower killed": ("follower: killed", "follower: killed between transactions"),
+    "duplicate and reordered requests": ("network: request doubled", "network: request overtaken"),
+    "lost answers and retry": ("network: answer lost", "network: request lost", "client: tries again"),
+    "slow and dead readers": ("reader: slow", "reader: dead", "reader: line cut", "reader: silence"),
+    "clock jumps": ("clock: forward", "clock: back", "machine: off for a while"),
+    "floods": ("client: flood", "venue: busy"),
+}
+"""What the simulator promises to break, in words, and the faults that it counts as such."""
+
 
 class Plan:
     def __init__(self, seed: int) -> None:
@@ -35,7 +64,7 @@ class Plan:
         self.speed = chance.choice((1, 1, 60, 3_600))
         """Of the venue's clock against the loop's."""
         self.seconds = chance.uniform(2.0, 8.0)
-        self.commands = chance.choice((60, 120, 240))
+        self.commands = chance.choice((40, 80, 200))
         self.senders = chance.choice((1, 3, 8))
         self.pause_s = self.senders * self.seconds / self.commands * chance.choice((0.3, 0.8))
         self.readers = chance.choice((1, 2, 4))
@@ -48,3 +77,16 @@ class Plan:
         self.faults = {kind: weight * chance.choice((0.0, 0.0, 0.3, 1.0, 3.0)) for kind, weight in FAULTS.items()}
         if not any(self.faults.values()):
             self.faults = dict(FAULTS)
+
+    @classmethod
+    def of_everything(cls, seed: int) -> "Plan":
+        """All kinds of faults, and many of each."""
+        plan = cls(seed)
+        plan.storage = ("log", "sqlite")[seed % 2]
+        plan.seconds, plan.commands, plan.senders = 6.0, 120, 8
+        plan.pause_s = plan.senders * plan.seconds / plan.commands * 0.8
+        plan.waiting = 16
+        plan.damage, plan.crash_at_start, plan.slow_database = 1.0, 0.3, True
+        plan.faults_a_second = 6.0
+        plan.faults = dict(FAULTS)
+        return plan

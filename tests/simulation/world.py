@@ -76,9 +76,9 @@ class World:
     venue_type: type[Venue] = Venue
     follower_type: type[SimulatedFollower] = SimulatedFollower
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, plan: Plan | None = None) -> None:
         self.seed = seed
-        self.plan = Plan(seed)
+        self.plan = plan or Plan(seed)
         self.fired: Counter[str] = Counter()
         self.log: list[str] = []
         self.loop = VirtualLoop(self._chance("loop"))
@@ -581,7 +581,7 @@ class World:
         venue = self.venue
         if venue is None or venue.sequencer.halted is not None:
             return "no venue"
-        if self.follower is None:
+        if self.follower is None or not self.follower.process.alive:
             return "no follower"
         if venue.follower.projected_sequence < self.model.sequence:
             return f"database at {venue.follower.projected_sequence} of {self.model.sequence}: {venue.follower.fault}"
@@ -651,6 +651,8 @@ class World:
         """What a start makes of files that have been damaged: it refuses, or nothing is missing."""
         image = self.disk.image()
         what, damaged = self.storage.damage(image, self.chance)
+        if damaged != image:
+            self._fire("disk: a bit is flipped" if what.endswith("flipped") else "disk: a file is cut")
         disk = Disk(Random(0), lambda fault: None)
         disk.restore(damaged)
         storage: Storage = type(self.storage).__new__(type(self.storage))
