@@ -153,12 +153,12 @@ _MISSING_GLYPHS = """
 async (text) => {
   const font = `24px ${getComputedStyle(document.body).fontFamily}`;
   await document.fonts.load(font, text);
-  const canvas = document.createElement("canvas");
+  const canvas = Object.assign(document.createElement("canvas"), { width: 48, height: 48 });
   const brush = canvas.getContext("2d", { willReadFrequently: true });
   const drawn = (character) => {
     brush.clearRect(0, 0, canvas.width, canvas.height);
     brush.font = font;
-    brush.fillText(character, 10, 40);
+    brush.fillText(character, 10, 36);
     return brush.getImageData(0, 0, canvas.width, canvas.height).data.join();
   };
   const box = drawn("\\u{FFFFE}");

@@ -6,6 +6,8 @@ Commands are executed and projected before their answer, unless a test holds one
 """
 
 import asyncio
+import functools
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -33,6 +35,22 @@ MONDAY_NS = 1_795_399_200_000_000_000
 """2026-11-23 10:00 in Suixi."""
 
 
+@functools.cache
+def _template() -> sqlite3.Connection:
+    """All tables, made once: to copy them takes a tenth of the time."""
+    made = sqlite3.connect(":memory:", check_same_thread=False)
+    engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: made)
+    for metadata in exchange.projector.all_metadata():
+        metadata.create_all(engine)
+    return made
+
+
+def _empty_database() -> sqlite3.Connection:
+    copied = sqlite3.connect(":memory:", check_same_thread=False)
+    _template().backup(copied)
+    return copied
+
+
 class LocalGateway:
     """`web.ports.Gateway`; what it can be told to do wrong stands first."""
 
@@ -57,9 +75,7 @@ class LocalGateway:
         self.projected_sequence = 0
         self.projection_lag_seconds = 0.0
         self._time_ns = MONDAY_NS
-        self._database = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        for metadata in exchange.projector.all_metadata():
-            metadata.create_all(self._database)
+        self._database = create_engine("sqlite://", poolclass=StaticPool, creator=_empty_database)
         self.take(DEFAULT_VENUE)
 
     # Commands

@@ -1,5 +1,6 @@
 """A venue with its people, and a way to talk to it as they do: HTTP, without a network."""
 
+import copy
 import functools
 from typing import Any
 
@@ -8,7 +9,7 @@ from litestar import Litestar
 
 from settlement.messages import Deposit, RegisterParticipant, Role
 from tests.web.local_gateway import LocalGateway
-from web.app import create_app
+from web.app import WebApplication, put_to_work, routes
 from web.sessions import Sessions, set_credentials
 from web.settings import WebSettings
 
@@ -35,7 +36,7 @@ class Office:
 
     def __init__(self, settings: WebSettings = CHEAP) -> None:
         self.gateway = LocalGateway()
-        self.app: Litestar = create_app(self.gateway, self.gateway.feed, settings)
+        self.app: Litestar = _application(self.gateway, settings)
         self.anyone = self.client()
         self._signed_in: dict[str, httpx.AsyncClient] = {}
 
@@ -96,6 +97,16 @@ class Office:
         self.sessions.close()
         await self.app.state["services"].documents.close()
         self.gateway.close()
+
+
+def _application(gateway: LocalGateway, settings: WebSettings) -> WebApplication:
+    """As `create_app` makes it, but with the routes of all tests drawn once: they hold nothing of a venue."""
+    app = copy.copy(_routes(settings))
+    put_to_work(app, gateway, gateway.feed, settings)
+    return app
+
+
+_routes = functools.lru_cache(4)(routes)
 
 
 def new_lot(kilograms: int, **other: Any) -> dict[str, Any]:
