@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-import marketdata.client
-from marketdata.client import Disconnected, FeedClient, Overflow, Refused
+from marketdata.client import Disconnected, FeedClient, Overflow, Patience, Refused
 from marketdata.feed import Connection, Feed
 from marketdata.messages import AccountChange, AccountMessage, AccountSnapshot, Error, TickerMessage, TradesMessage
 from marketdata.pump import Pump
@@ -88,10 +87,7 @@ async def venue() -> AsyncIterator[Venue]:
         await venue.server.stop()
 
 
-@pytest.fixture(autouse=True)
-def quick_return(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marketdata.client, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(marketdata.client, "LONGEST_DELAY_S", 0.05)
+QUICK = Patience(first_delay_s=0.01, longest_delay_s=0.05)
 
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
@@ -111,7 +107,7 @@ async def test_a_client_keeps_books(venue: Venue, encoding: Encoding) -> None:
 
 
 async def test_messages_are_told_in_order_and_typed(venue: Venue) -> None:
-    async with FeedClient(venue.url) as client:
+    async with FeedClient(venue.url, patience=QUICK) as client:
         with client.messages("trades") as trades, client.messages(symbol="A") as everything:
             await client.subscribe("trades", ["A"])
             await client.subscribe("ticker", ["A"], rate=10)
@@ -126,7 +122,7 @@ async def test_messages_are_told_in_order_and_typed(venue: Venue) -> None:
 
 
 async def test_messages_end_with_the_client(venue: Venue) -> None:
-    client = FeedClient(venue.url)
+    client = FeedClient(venue.url, patience=QUICK)
     await client.open()
     messages = client.messages()
     await client.subscribe("ticker", ["A"])
@@ -137,9 +133,8 @@ async def test_messages_end_with_the_client(venue: Venue) -> None:
         await client.subscribe("ticker", ["A"])
 
 
-async def test_messages_left_unread_are_not_lost_in_silence(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marketdata.client, "QUEUE", 5)
-    async with FeedClient(venue.url) as client:
+async def test_messages_left_unread_are_not_lost_in_silence(venue: Venue) -> None:
+    async with FeedClient(venue.url, patience=Patience(unread=5)) as client:
         messages = client.messages("trades")
         await client.subscribe("trades", ["A"])
         await client.subscribe("book", ["A"])
@@ -151,7 +146,7 @@ async def test_messages_left_unread_are_not_lost_in_silence(venue: Venue, monkey
 
 
 async def test_good_symbols_are_read_and_bad_ones_are_told(venue: Venue) -> None:
-    async with FeedClient(venue.url) as client:
+    async with FeedClient(venue.url, patience=QUICK) as client:
         answer = await client.subscribe("book", ["X", "A", "Y"])
         assert answer.symbols == ["A"]
         assert [(refusal.code, refusal.symbol) for refusal in answer.refused] == [
@@ -168,7 +163,7 @@ async def test_good_symbols_are_read_and_bad_ones_are_told(venue: Venue) -> None
 
 
 async def test_orders(venue: Venue) -> None:
-    async with FeedClient(venue.url, token="good") as client:
+    async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         assert await client.place(symbol="A", quantity=5) == {"did": "place", "symbol": "A", "quantity": 5}
         assert await client.amend(3, price=250) == {"did": "amend", "order_id": 3, "price": 250}
         assert await client.cancel(3) == {"did": "cancel", "order_id": 3}
@@ -186,13 +181,13 @@ async def test_who_is_not_welcome_is_told_at_once(venue: Venue) -> None:
             pass
     port, venue.port = venue.port, 1
     with pytest.raises(ConnectionRefusedError):
-        async with FeedClient(venue.url):
+        async with FeedClient(venue.url, patience=QUICK):
             pass
     venue.port = port
 
 
 async def test_an_account_comes_with_the_sign_in(venue: Venue) -> None:
-    async with FeedClient(venue.url, token="good") as client:
+    async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         messages = client.messages("account")
         await client.subscribe("account")
         await client.synchronised("account")
@@ -209,7 +204,7 @@ async def test_an_account_comes_with_the_sign_in(venue: Venue) -> None:
 
 
 async def test_a_client_that_was_cut_off_comes_back_and_misses_nothing(venue: Venue) -> None:
-    async with FeedClient(venue.url, token="good") as client:
+    async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         trades = client.messages("trades", "A")
         await client.subscribe("trades", ["A"])
         await client.subscribe("book", ["A", "B"])
@@ -234,7 +229,7 @@ async def test_a_client_that_was_cut_off_comes_back_and_misses_nothing(venue: Ve
 
 
 async def test_after_a_new_start_of_the_venue_there_is_a_snapshot(venue: Venue) -> None:
-    async with FeedClient(venue.url) as client:
+    async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
         venue.change(1)
@@ -255,7 +250,7 @@ async def test_after_a_new_start_of_the_venue_there_is_a_snapshot(venue: Venue) 
 
 async def test_an_answer_that_never_came_is_no_answer(venue: Venue) -> None:
     venue.desk.held = asyncio.Event()
-    async with FeedClient(venue.url, token="good") as client:
+    async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         placing = asyncio.create_task(client.place(quantity=1))
         await client.subscribe("status", ["A"])  # by now the order is in the venue's hands
         venue.connection.close(4008, "too slow")
@@ -275,7 +270,7 @@ async def test_a_client_may_be_told_not_to_come_back(venue: Venue) -> None:
 
 
 async def test_a_token_that_ran_out_ends_the_client(venue: Venue) -> None:
-    async with FeedClient(venue.url, token="good") as client:
+    async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         venue.desk.tokens.clear()
         venue.connection.close(4008, "too slow")
         with pytest.raises(Refused, match="not_signed_in"):
@@ -294,7 +289,7 @@ def _fields(message: Any) -> dict[str, Any]:
 
 
 async def test_a_gap_is_found_and_repaired(venue: Venue) -> None:
-    async with FeedClient(venue.url) as client:
+    async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
         forge(venue, previous=999, sequence=1000, bids=[(251, 7, 1)])
@@ -307,7 +302,7 @@ async def test_a_gap_is_found_and_repaired(venue: Venue) -> None:
 
 
 async def test_a_wrong_checksum_is_found_and_repaired(venue: Venue) -> None:
-    async with FeedClient(venue.url) as client:
+    async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
         forge(venue, bids=[(251, 7, 1)], sequence=2)
@@ -317,7 +312,7 @@ async def test_a_wrong_checksum_is_found_and_repaired(venue: Venue) -> None:
 
 
 async def test_a_last_message_that_was_lost_is_missed_by_the_heartbeat(venue: Venue) -> None:
-    async with FeedClient(venue.url) as client:
+    async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
         # The feed speaks, but these words are lost on the way, and nothing follows them.
@@ -328,9 +323,9 @@ async def test_a_last_message_that_was_lost_is_missed_by_the_heartbeat(venue: Ve
         assert client.books["A"].bids() == [(250, 3, 1)]
 
 
-async def test_silence_is_a_lost_connection(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marketdata.client, "SILENCE_S", 0.2)
-    async with FeedClient(venue.url) as client:
+async def test_silence_is_a_lost_connection(venue: Venue) -> None:
+    hasty = Patience(first_delay_s=0.01, longest_delay_s=0.05, silence_s=0.2)
+    async with FeedClient(venue.url, patience=hasty) as client:
         venue.pump.stop()  # no heart beats any more
         await client.until(lambda: not client.online)
         venue.pump.start()
@@ -339,7 +334,7 @@ async def test_silence_is_a_lost_connection(venue: Venue, monkeypatch: pytest.Mo
 
 
 async def test_a_book_in_an_auction_is_empty_and_then_back(venue: Venue) -> None:
-    async with FeedClient(venue.url) as client:
+    async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         venue.feed.publish(3, NOON_NS, [PhaseChanged(symbol="A", phase="auction")])
         await client.until(lambda: "A" in client.books and client.books["A"].bids() == [])

@@ -11,7 +11,7 @@ from msgspec import Struct
 from websockets.exceptions import InvalidHandshake
 
 from exchange.protocol import Command
-from marketdata.client import Disconnected, FeedClient, FeedError, Messages
+from marketdata.client import Disconnected, FeedClient, FeedError
 from marketdata.client import Refused as FeedRefused
 from marketdata.messages import AccountMessage, AccountSnapshot, BookMessage, DataMessage, TradesMessage
 from matching.messages import CancelOrder
@@ -138,11 +138,10 @@ class SimulatedClient(FeedClient):
         return socket
 
 
-class Watcher(Messages):
+class Watcher:
     """Holds every message that a reader has taken in against the model, as it comes."""
 
     def __init__(self, client: FeedClient, model: Model, depth: int | None, fail: Callable[[Exception], None]) -> None:
-        super().__init__(client, None, None)
         self._fail = fail
         self._reader = client
         self._model = model
@@ -177,8 +176,11 @@ class Watcher(Messages):
                 self.balances[message.balance["asset"]] = message.balance
         self.last[key] = message.sequence
 
-    def wake(self) -> None:
-        pass
+    def refuse(self, channel: str, symbol: str | None, refusal: FeedError) -> None:
+        """An instrument is never taken away; an account that is no longer shown is missed in the end."""
+
+    def end(self) -> None:
+        """The reader settles on what he has."""
 
     def _book(self, message: BookMessage) -> None:
         assert message.symbol is not None
