@@ -27,10 +27,12 @@ from exchange.calendar import Timetable, TradingCalendar
 from exchange.config import Settings, SetupError
 from exchange.database import connect
 from exchange.follower_handle import Fault, FollowerHandle
+from exchange.garbage import Keeper, Watch, settle
 from exchange.gateway import VenueGateway
 from exchange.premises import Premises, premises
 from exchange.publication import Publication
 from exchange.sequencer import Sequencer
+from exchange.vitals import Vitals
 from marketdata.pump import Pump
 from marketdata.server import FeedServer
 from web import reserves
@@ -95,9 +97,14 @@ def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = 
     bell = _bell(settings, sessions=settings.calendar == "sessions" and not demo)
 
     with contextlib.ExitStack() as stack:
+        watch = Watch()
+        watch.start()
+        stack.callback(watch.stop)
+        vitals = Vitals(settings.journal_path, watch)
         sockets = [stack.enter_context(_listen(settings.host, port)) for port in (settings.port, settings.feed_port)]
         opened = stack.enter_context(premises(settings, witnesses=(publication, bell.heard), progress=_tell_progress))
-        return uvloop.run(_run(_venue(opened, publication, bell, sockets[0], sockets[1], log, demo), beside))
+        settle()
+        return uvloop.run(_run(_venue(opened, publication, bell, sockets[0], sockets[1], log, demo, vitals), beside))
 
 
 async def _run(opening: contextlib.AbstractAsyncContextManager["Venue"], beside: Beside | None) -> int:
@@ -143,6 +150,7 @@ async def _venue(
     feed_socket: socket.socket,
     log: logs.Log,
     demo: bool,
+    vitals: Vitals,
 ) -> AsyncIterator[Venue]:
     settings, feed = opened.settings, publication.feed
     sequencer = Sequencer(
@@ -173,7 +181,7 @@ async def _venue(
         commands=settings.pause_lag,
         seconds=settings.pause_seconds,
     )
-    gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers, brake)
+    gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers, brake, vitals)
     sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
     sequencer.on_halted.append(feed.halt)
     web_settings = WebSettings(
@@ -201,11 +209,13 @@ async def _venue(
         )
     )
     host, port = web_socket.getsockname()[:2]
+    keeper = Keeper(asked=lambda: sequencer.statistics.commands, busy=lambda: sequencer.waiting > 0)
     serving = asyncio.create_task(web_server.serve(sockets=[web_socket]), name="web")
     try:
         pump.start()
         await follower.start()
         brake.start()
+        keeper.start()
         bell.start(sequencer, opened.engine)
         _almanac(settings, demo).start(sequencer, opened.engine)
         await feed_server.start(feed_socket)
@@ -222,6 +232,7 @@ async def _venue(
         pump.stop()
         bell.stop()
         brake.stop()
+        keeper.stop()
         await sequencer.close()
         await follower.stop(FOLLOWER_SECONDS)
         database.dispose()

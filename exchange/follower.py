@@ -2,13 +2,14 @@
 
     venue ── a byte on standard input: something was committed; end of input: drain and go
     venue ◄─ a line on standard output: {"projected": N} · {"verified": N} · {"fault": "…", "fatal": false}
-                                        {"snapshot": N} · {"snapshot_fault": "…"}
+                                        {"snapshot": N, "seconds": S} · {"snapshot_fault": "…"}
 
 It projects first and lets the shadow work in between, of which it has snapshots taken now and then, and one when it
 drains: the next start begins there. Trouble with the database or in reading the journal is told,
 and tried again with growing pauses, for as long as it takes: nothing is lost meanwhile, for the journal has it. What
 no trying again can mend is fatal, and the process ends: a journal that is damaged or shorter than what the database
-has seen, a database of another journal, a re-execution that comes out otherwise. When the venue is killed, standard
+has seen, a database of another journal, a re-execution that comes out otherwise, an invariant that does not hold
+(`exchange.snapshot_writer`). When the venue is killed, standard
 input ends too.
 """
 
@@ -27,6 +28,7 @@ from msgspec import Struct
 from sqlalchemy.exc import DBAPIError
 
 from exchange.database import DatabaseProblem, connect, unreachable
+from exchange.garbage import settle_alone
 from exchange.journal import (
     ENGINE_VERSION,
     JournalCorrupt,
@@ -72,6 +74,14 @@ class Report(Struct, frozen=True, omit_defaults=True):
     fatal: bool = False
     snapshot: int | None = None
     snapshot_fault: str | None = None
+    seconds: float = 0.0
+    """What the snapshot has taken, or the trouble with it."""
+    stood_seconds: float = 0.0
+    """For how long the follower stood still for that."""
+
+
+class InvariantBroken(Exception):
+    """Re-execution agrees, and the state is wrong all the same."""
 
 
 class SnapshotPlan(Struct, frozen=True):
@@ -96,7 +106,8 @@ def follow(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        return Follower(journal_path, database_url, machine, Ear(sys.stdin.fileno()), tell, plan=plan).run()
+        ear = Ear(sys.stdin.fileno())
+        return Follower(journal_path, database_url, machine, ear, tell, plan=plan, settle=settle_alone).run()
     except BrokenPipeError:
         return 1  # nobody listens any more
 
@@ -138,7 +149,11 @@ class Follower:
         tell: Callable[[Report], None],
         *,
         plan: SnapshotPlan | None = None,
+        settle: Callable[[], None] | None = None,
     ) -> None:
+        """`settle` is called when the shadow's state is there: a process of its own has it left alone by the collector
+        of garbage."""
+        self._settle = settle
         self._journal_path = journal_path
         self._database_url = database_url
         self._machine = machine
@@ -176,7 +191,7 @@ class Follower:
                 busy = self._verify()
                 self._hear_of_snapshots()
                 self._take_snapshot(last=closing and not busy)
-            except (ForeignJournal, JournalCorrupt, ReplayMismatch) as error:
+            except (ForeignJournal, JournalCorrupt, ReplayMismatch, InvariantBroken) as error:
                 self._complain(str(error), fatal=True)
                 return 1
             except BrokenPipeError:
@@ -253,6 +268,8 @@ class Follower:
             )
         if start.sequence:
             self._tell(Report(verified=start.sequence))
+        if self._settle is not None:
+            self._settle()
         return Shadow(start.engine, journal, heard=start.heard, hear=start.hear, row=row)
 
     def _take_snapshot(self, *, last: bool) -> None:
@@ -268,11 +285,16 @@ class Follower:
             self._tell(Report(snapshot_fault=f"a snapshot cannot be begun: {error.strerror}"))
 
     def _hear_of_snapshots(self) -> None:
-        for sequence, trouble in () if self._writer is None else self._writer.finished():
-            if trouble is None:
-                self._tell(Report(snapshot=sequence))
-            else:
-                self._tell(Report(snapshot_fault=trouble[:MAXIMUM_TEXT]))
+        """Raises `InvariantBroken`."""
+        for written in () if self._writer is None else self._writer.finished():
+            took, stood = written.seconds, written.stood_seconds
+            if written.trouble is None:
+                self._tell(Report(snapshot=written.sequence, seconds=took, stood_seconds=stood))
+                continue
+            trouble = written.trouble[:MAXIMUM_TEXT]
+            self._tell(Report(snapshot_fault=trouble, seconds=took, stood_seconds=stood))
+            if written.broken:
+                raise InvariantBroken(trouble)
 
     def _verify(self) -> bool:
         """Give the shadow its turn; says whether it would like another at once."""

@@ -21,6 +21,7 @@ import msgspec
 
 from exchange.follower import Report
 from exchange.lag import Lag
+from web.figures import of_seconds
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 10.0
@@ -32,7 +33,9 @@ MAXIMUM_FAULTS: Final = 100
 MAXIMUM_UNREAD: Final = 4096
 """Bytes of wakings that the follower has not taken: more would tell it nothing new."""
 
-_TELLABLE: Final = re.compile(r"(re-execution differs from the journal at|the row at) sequence \d+")
+_TELLABLE: Final = re.compile(
+    r"(re-execution differs from the journal at|the row at|an invariant is broken at) sequence \d+"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +86,12 @@ class FollowerHandle:
         """Of the last snapshot that it has had written."""
         self.snapshot_fault: str | None = None
         """What is wrong with snapshots since then: trading need not care, the next start takes longer."""
+        self.snapshot_failures = 0
+        """Snapshots that could not be written, and those that were passed over at a start."""
+        self.snapshot_seconds = of_seconds()
+        """Of each snapshot: from the fork to its name."""
+        self.snapshot_stood_seconds = of_seconds()
+        """Of each snapshot: how long the follower stood still to be forked."""
         self.fault: str | None = None
         """What is wrong at the moment."""
         self.fatal = False
@@ -198,9 +207,12 @@ class FollowerHandle:
                 self.verified_sequence = report.verified
             if report.snapshot is not None:
                 self.snapshot_sequence, self.snapshot_fault = report.snapshot, None
+                self.snapshot_seconds.observe(report.seconds)
+                self.snapshot_stood_seconds.observe(report.stood_seconds)
                 _log.info("a snapshot was taken at sequence %d", report.snapshot)
             if report.snapshot_fault is not None:
                 self.snapshot_fault = report.snapshot_fault
+                self.snapshot_failures += 1
                 _log.error("snapshots: %s", report.snapshot_fault)
             if report.projected is not None:
                 self._reached(report.projected)

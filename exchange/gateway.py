@@ -18,6 +18,7 @@ from exchange.projector import cursor
 from exchange.protocol import Command
 from exchange.publication import Publication
 from exchange.sequencer import Sequencer
+from exchange.vitals import Vitals
 from matching.views import AuctionView, CounterView, ListingView, ReportView
 from settlement.civil import venue_day
 from settlement.climate import LoggerView
@@ -53,6 +54,7 @@ class VenueGateway:
         database: Database,
         readers: Database,
         brake: Brake | None = None,
+        vitals: Vitals | None = None,
     ) -> None:
         self._sequencer = sequencer
         self._publication = publication
@@ -62,6 +64,7 @@ class VenueGateway:
         self._database = database
         self._readers = readers
         self._brake = brake
+        self._vitals = vitals
         self.flush_seconds = of_seconds()
         """Of the feed's flushes, for whoever pumps it to fill in."""
 
@@ -137,7 +140,7 @@ class VenueGateway:
     def figures(self) -> Figures:
         sequencer, brake, follower = self._sequencer, self._brake, self._follower
         counted = sequencer.statistics
-        return Figures(
+        figures = Figures(
             waiting=sequencer.waiting,
             refused={
                 "room": counted.refused_busy - counted.refused_share,
@@ -155,6 +158,7 @@ class VenueGateway:
             clock_ahead_seconds=sequencer.clock.ahead_ns / 1e9,
             follower_starts=follower.starts,
         )
+        return figures if self._vitals is None else self._vitals.add_to(figures, follower)
 
     def venue(self) -> ConfigureVenue:
         return self._engine.venue()

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 from exchange.conversions import CONVERSIONS, Conversion, convert
 from exchange.engine import Engine
+from exchange.garbage import undisturbed
 from exchange.journal import ENGINE_VERSION, SqliteJournal, SqliteJournalReader, Tip
 from exchange.protocol import Entry
 from exchange.replay import beginning, replay
@@ -129,6 +130,11 @@ def begin(journal: SqliteJournalReader, snapshots: Snapshots, witnesses: Sequenc
 def begin_with(path: Path, journal: SqliteJournalReader, witnesses: Sequence[Witness], say: Say) -> Start:
     """With this snapshot. Raises `SnapshotError` where it will not do, `JournalCorrupt` where rows are lost.
     O(state)."""
+    with undisturbed():
+        return _begin_with(path, journal, witnesses, say)
+
+
+def _begin_with(path: Path, journal: SqliteJournalReader, witnesses: Sequence[Witness], say: Say) -> Start:
     header = read_header(path)
     unfit = fit(header, journal)
     if unfit is None and header.engine_version != ENGINE_VERSION:

@@ -57,3 +57,20 @@ class Figures(Struct, kw_only=True):
     clock_ahead_seconds: float = 0.0
     """How far the venue's time is ahead of the machine's; less than 0: behind. 0 while it follows."""
     follower_starts: int = 0
+
+    snapshot_sequence: int = 0
+    """Of the newest one in the folder; 0 where there is none."""
+    snapshot_age_seconds: float = 0.0
+    """Since it was written; since the process began where there is none."""
+    snapshot_seconds: Distribution = field(default_factory=of_seconds)
+    """Of each snapshot: from the fork of its writer to its name."""
+    snapshot_stood_seconds: Distribution = field(default_factory=of_seconds)
+    """Of each snapshot: how long the follower stood still to be forked."""
+    snapshot_failures: int = 0
+    journal_bytes: int = 0
+    """On the disk, its log included."""
+    disk_free_bytes: int = 0
+    """Where the journal lies."""
+    uptime_seconds: float = 0.0
+    gc_pauses: tuple[Distribution, ...] = field(default_factory=lambda: (of_seconds(), of_seconds(), of_seconds()))
+    """Of each collection of garbage, by generation: how long nothing else happened."""

@@ -158,6 +158,45 @@ class _VenueCollector(Collector):
             "How far the venue's time is ahead of the machine's; 0 while it follows",
             value=figures.clock_ahead_seconds,
         )
+        yield from _snapshots(figures, sequence)
+        yield from _process(figures)
+
+
+def _snapshots(figures: Figures, sequence: int) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "venue_snapshot_sequence", "Sequence of the newest snapshot; 0: none", value=figures.snapshot_sequence
+    )
+    yield GaugeMetricFamily(
+        "venue_snapshot_age_commands",
+        "Commands since the newest snapshot, which a start would execute again",
+        value=sequence - figures.snapshot_sequence,
+    )
+    yield GaugeMetricFamily(
+        "venue_snapshot_age_seconds", "Since the newest snapshot was written", value=figures.snapshot_age_seconds
+    )
+    yield _histogram("venue_snapshot_seconds", "Audit, writing and check of a snapshot", figures.snapshot_seconds)
+    yield _histogram(
+        "venue_snapshot_fork_seconds",
+        "For how long the follower stands still at the beginning of a snapshot",
+        figures.snapshot_stood_seconds,
+    )
+    yield CounterMetricFamily(
+        "venue_snapshot_failures", "Snapshots not written, or passed over", value=figures.snapshot_failures
+    )
+    yield GaugeMetricFamily("venue_journal_bytes", "The journal on the disk, with its log", value=figures.journal_bytes)
+    yield GaugeMetricFamily("venue_disk_free_bytes", "Free on the disk of the journal", value=figures.disk_free_bytes)
+
+
+def _process(figures: Figures) -> Iterator[Metric]:
+    yield GaugeMetricFamily("exchange_uptime_seconds", "Since the venue's process began", value=figures.uptime_seconds)
+    pauses = HistogramMetricFamily(
+        "exchange_gc_pause_seconds",
+        "For how long a collection of garbage stood in the way of all else",
+        labels=("generation",),
+    )
+    for generation, pause in enumerate(figures.gc_pauses):
+        pauses.add_metric((str(generation),), _buckets(pause), pause.total)
+    yield pauses
 
 
 def _queue(figures: Figures) -> Iterator[Metric]:
@@ -220,9 +259,14 @@ class _FeedCollector(Collector):
 
 
 def _histogram(name: str, text: str, distribution: Distribution) -> HistogramMetricFamily:
+    return HistogramMetricFamily(name, text, buckets=_buckets(distribution), sum_value=distribution.total)
+
+
+def _buckets(distribution: Distribution) -> list[tuple[str, float]]:
+    """Up to each bound, as Prometheus counts."""
     buckets: list[tuple[str, float]] = []
     count = 0
     for bound, added in zip((*distribution.bounds, float("inf")), distribution.counts, strict=True):
         count += added
         buckets.append(("+Inf" if bound == float("inf") else repr(bound), count))
-    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=distribution.total)
+    return buckets

@@ -342,3 +342,24 @@ async def test_a_writer_holds_nothing_of_the_followers(
     await until(lambda: gone(writer))
     assert venue.kept() != []
     venue.check()
+
+
+async def test_an_invariant_that_does_not_hold_is_fatal_and_leaves_no_snapshot(
+    venue: Venue, handles: Callable[..., FollowerHandle]
+) -> None:
+    handle = handles(
+        patch="from exchange.engine import Engine\n"
+        "def audit(engine):\n    raise AssertionError('a gram too many')\n"
+        "Engine.audit = audit"
+    )
+    await handle.start()
+    reached = venue.trade(60)
+    handle.committed(reached)
+    await until(lambda: handle.fatal)
+    assert handle.fault is not None
+    assert "a gram too many" in handle.fault
+    told = handle.faults[-1].told
+    assert told.startswith("an invariant is broken at sequence "), "whom it halts is told no more than that"
+    assert told.removeprefix("an invariant is broken at sequence ").isdigit()
+    assert venue.kept() == []
+    assert handle.projected_sequence == reached, "the database is good as far as it goes"
