@@ -8,7 +8,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.postgres", "tests.browser"]
+pytest_plugins = ["tests.postgres", "tests.databases", "tests.browser"]
 
 # Two cores shared with a database and a browser make deadlines measure the neighbours.
 _SLOW_IS_NO_FAULT = [HealthCheck.too_slow]

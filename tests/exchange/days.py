@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from exchange.database import connect, upgrade
+from exchange.database import connect
 from exchange.engine import Engine
 from exchange.journal import SqliteJournal, seal
 from exchange.projector import Projector
@@ -14,6 +14,7 @@ from exchange.replay import run_batch
 from matching.messages import AcceptCounter, CancelOrder
 from settlement.messages import TradeSettled
 from settlement.messages.treasury import RequestWithdrawal
+from tests.databases import with_tables
 from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, WANG, Floor
 
 
@@ -111,7 +112,7 @@ def journal_of(floor: Floor, path: Path) -> SqliteJournal:
 
 
 def project(journal: SqliteJournal, url: str, up_to: int | None = None) -> None:
-    upgrade(url)
+    with_tables(url)
     database = connect(url)
     projector = Projector(database, journal)
     projector.start()

@@ -2,7 +2,6 @@
 is wrong is found.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import update
 
 import exchange.projector
-from exchange.database import connect, upgrade
 from exchange.protocol import Entry
 from exchange.reckoning import Reckoning
 from settlement.messages.contracts import (
@@ -89,14 +87,6 @@ def busy() -> Written:
     floor.start_buy_in(third.delivery_ids[0], None)
     floor.wait_until(time_of("2026-12-01", 10))
     return floor
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 def reckoned(database: Database, floor: Written) -> list[str]:

@@ -1,13 +1,11 @@
 """What a store did with receipts, as rows on SQLite and on PostgreSQL: found again, and nothing to verify away."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine as Database
 
 import exchange.projector
-from exchange.database import connect, upgrade
 from exchange.protocol import Entry
 from exchange.reckoning import Reckoning
 from settlement import queries
@@ -61,14 +59,6 @@ def busy() -> Written:
     depot.wait_until(depot.the(1).expires_ns)
     depot.load_out(1)
     return depot
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.mark.parametrize("together", [True, False])

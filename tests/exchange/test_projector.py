@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 import exchange.projector
 import settlement.projection.treasury
-from exchange.database import connect, upgrade
+from exchange.database import connect
 from exchange.projector import CursorMoved, ForeignJournal, Projector, all_metadata, projected_sequence
 from marketdata import queries
 from tests.exchange.barter import SYMBOLS, Venue
@@ -21,14 +21,6 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
     venue = Venue(tmp_path / "journal.sqlite")
     yield venue
     venue.close()
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 def rows(engine: Engine) -> dict[str, list[Any]]:

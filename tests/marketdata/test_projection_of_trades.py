@@ -1,6 +1,6 @@
 """Trades become tape and candles, definitions become instruments: the same on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,6 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import IntegrityError
 
-from exchange.database import connect, upgrade
 from marketdata import queries
 from marketdata.candles import Candles
 from marketdata.messages import INTERVALS, TradeBusted
@@ -41,14 +40,6 @@ class Batch(Struct, frozen=True):
     time_ns: int
     commands: Sequence[Any]
     events: Sequence[Sequence[Any]]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

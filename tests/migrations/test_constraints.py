@@ -87,13 +87,26 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def live_in(url: str, story: Path) -> str:
+    journal = SqliteJournal(story)
+    project(journal, url)
+    journal.close()
+    return url
+
+
 @pytest.fixture
 def lived_in(database_url: str, story: Path) -> str:
     """A database in which a day has passed."""
-    journal = SqliteJournal(story)
-    project(journal, database_url)
-    journal.close()
-    return database_url
+    return live_in(database_url, story)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def lasting(request: pytest.FixtureRequest, story: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One for all who change nothing there."""
+    if request.param == "sqlite":
+        return live_in(sqlite_url(tmp_path_factory.mktemp("lasting") / "exchange.sqlite"), story)
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return live_in(server.url(server.create()), story)
 
 
 def test_the_migrations_lead_to_what_the_code_would_make_at_once(database_url: str) -> None:
@@ -206,9 +219,9 @@ ORDER = "(SELECT max(order_id) FROM orders WHERE status = 'resting')"
         ("UPDATE participants SET name = 'chen' WHERE participant_id = 4", "participants"),
     ],
 )
-def test_what_breaks_a_rule_is_refused(lived_in: str, statement: str, constraint: str) -> None:
-    said = refused(lived_in, statement)
-    if lived_in.startswith("postgresql") or constraint.startswith("ck_"):
+def test_what_breaks_a_rule_is_refused(lasting: str, statement: str, constraint: str) -> None:
+    said = refused(lasting, statement)
+    if lasting.startswith("postgresql") or constraint.startswith("ck_"):
         assert constraint in said
     else:
         assert "FOREIGN KEY constraint failed" in said or constraint in said

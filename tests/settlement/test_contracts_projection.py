@@ -1,6 +1,6 @@
 """Contracts become rows, as they stand and step by step, and are found page by page: on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,6 @@ class Batch(Struct, frozen=True):
     first_sequence: int
     time_ns: int
     events: Sequence[Sequence[Any]]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 class Story(ContractBooks):

@@ -1,11 +1,8 @@
 """Deliveries become rows and are found again: on SQLite and on PostgreSQL alike."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from exchange.database import connect, upgrade
 from exchange.protocol import Entry
 from settlement import queries
 from settlement.messages.delivery import BuyInAttempted, DeliveryTerms
@@ -28,14 +25,6 @@ class Told(Gate):
             Entry(first_sequence=sequence, time_ns=self.time_ns, commands=(command,), events=(tuple(events),))  # type: ignore[arg-type]
         )
         return events
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

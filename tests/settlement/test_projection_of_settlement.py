@@ -12,7 +12,6 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import IntegrityError
 
-from exchange.database import connect, upgrade
 from matching.messages import OrderAccepted, TradeExecuted
 from settlement import queries
 from settlement.messages import (
@@ -47,14 +46,6 @@ class Batch(Struct, frozen=True):
     first_sequence: int
     time_ns: int
     events: Sequence[Sequence[Any]]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

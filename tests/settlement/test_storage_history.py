@@ -7,7 +7,6 @@ import pytest
 from msgspec import Struct
 from sqlalchemy import Connection, Engine
 
-from exchange.database import connect, upgrade
 from settlement import queries
 from settlement.civil import venue_day
 from settlement.messages import RecordShrinkage, SplitReceipt, TakeStock
@@ -48,12 +47,9 @@ class Told(Floor):
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    upgrade(database_url)
-    engine: Engine = connect(database_url)
-    with engine.begin() as connection:
+def connection(database: Engine) -> Iterator[Connection]:
+    with database.begin() as connection:
         yield connection
-    engine.dispose()
 
 
 def test_payments_are_told_line_by_line_and_income_by_the_day(connection: Connection) -> None:

@@ -1,6 +1,6 @@
 """What the treasury has told becomes rows, and questions find them: the same on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +8,6 @@ from msgspec import Struct
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
-from exchange.database import connect, upgrade
 from settlement import tables
 from settlement.messages import ParticipantRegistered
 from settlement.messages.treasury import (
@@ -30,14 +29,6 @@ class Batch(Struct, frozen=True):
     first_sequence: int
     time_ns: int
     events: Sequence[Sequence[Any]]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
-    upgrade(database_url)
-    engine = connect(database_url)
-    yield engine
-    engine.dispose()
 
 
 class Followed(Teller):
