@@ -139,7 +139,7 @@ class Line:
         if self.open:
             self.open = False
             self.reason = reason
-            if not self.bytes_a_second:
+            if self._broken or not self.bytes_a_second:
                 self._on_the_way.clear()  # whoever does not read is cut off
             self._finish()
 

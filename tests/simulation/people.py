@@ -157,8 +157,15 @@ class Watcher:
         except Exception as error:
             self._fail(error)
 
+    def judge_repairs(self) -> None:
+        """A client helps itself by a snapshot where something is missing; nothing that it was sent may be."""
+        client = self._reader
+        if client.gaps or client.bad_checksums:
+            raise Violation(f"a reader found {client.gaps} gaps and {client.bad_checksums} wrong checksums")
+
     def _judge(self, message: DataMessage) -> None:
         self.messages += 1
+        self.judge_repairs()
         if message.sequence > self._model.sequence:
             raise Violation(f"the feed tells of sequence {message.sequence}, which is not committed: {message}")
         key = (message.channel, message.symbol)

@@ -584,10 +584,13 @@ class World:
         if self.follower is None or not self.follower.process.alive:
             return "no follower"
         if venue.follower.projected_sequence < self.model.sequence:
+            if "its rows are not those of this journal" in (venue.follower.fault or ""):
+                raise Violation(f"the database does not take its rows: {venue.follower.fault}")
             return f"database at {venue.follower.projected_sequence} of {self.model.sequence}: {venue.follower.fault}"
         if venue.follower.verified_sequence < self.model.sequence:
             return f"shadow at {venue.follower.verified_sequence} of {self.model.sequence}"
         for reader in self.readers:
+            reader.watcher.judge_repairs()
             lacking = reader.settled()
             if lacking is not None:
                 return f"{reader.process.name}: {lacking}"
