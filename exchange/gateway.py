@@ -29,7 +29,7 @@ from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.symbols import parse_symbol
 from web.figures import Figures, of_seconds
-from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
+from web.ports import Answering, BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
 
 T = TypeVar("T")
 
@@ -70,6 +70,9 @@ class VenueGateway:
 
     async def submit(self, command: Command) -> Outcome:
         return await self._sequencer.submit(command)
+
+    def offer(self, command: Command, answering: Answering) -> None:
+        self._sequencer.offer_for(command, answering)
 
     async def recorded(self, sequence: int) -> Outcome:
         return await self._sequencer.recorded(sequence)

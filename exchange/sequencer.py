@@ -37,10 +37,10 @@ from exchange.committer import Committer, ThreadCommitter
 from exchange.journal import Journal, JournalCorrupt, JournalUnavailable, Record, seal
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry
 from exchange.replay import Machine, run_batch
-from exchange.waiting_room import ADDING, MAXIMUM_WAITING, SHARES, Answer, WaitingRoom
+from exchange.waiting_room import ADDING, MAXIMUM_WAITING, SHARES, WaitingRoom
 from matching.messages import AdvanceTime
 from web.figures import Distribution, of_commands, of_seconds
-from web.ports import DatabaseBehind, HistoryUnavailable, Outcome, VenueBusy, VenueClosing, VenueHalted
+from web.ports import Answering, DatabaseBehind, HistoryUnavailable, Outcome, VenueBusy, VenueClosing, VenueHalted
 
 BATCH_COMMANDS: Final = 512
 """A batch takes no more, which bounds how long the event loop executes without looking up; `MAXIMUM_BATCH` is what
@@ -52,6 +52,8 @@ HASH_COMMANDS: Final = 4096
 LONGEST_TIMER_SECONDS: Final = 1.0
 """Loop timers run on another clock than the venue: after a jump of the machine's time a deadline is at most so
 late."""
+
+Answer = asyncio.Future[Outcome]
 
 HaltCause = Literal["engine", "journal", "reader", "follower"]
 
@@ -83,7 +85,7 @@ class Statistics(Struct):
 class _Batch(NamedTuple):
     entry: Entry
     record: Record
-    answers: list[Answer]
+    answers: list[Answering]
     handed_ns: int
 
 
@@ -181,11 +183,17 @@ class Sequencer:
 
         Giving up the answer does not take the command back.
         """
-        return self._enqueue(command)
+        answer: Answer = self._loop.create_future()
+        self._enqueue(command, answer)
+        return answer
+
+    def offer_for(self, command: Command, answering: Answering) -> None:
+        """`offer`, where somebody else than a future is to be told. Raises likewise."""
+        self._enqueue(command, answering)
 
     async def submit(self, command: Command) -> Outcome:
         """`offer`, awaited."""
-        return await self._enqueue(command)
+        return await self.offer(command)
 
     async def settled(self) -> None:
         """Return when the engine shows committed state alone; at once where no batch is under way. Raises
@@ -216,7 +224,9 @@ class Sequencer:
 
     async def advance(self) -> Outcome:
         """Let the engine see the time, also where no command comes. Raises as `submit`."""
-        return await self._enqueue(None)
+        answer: Answer = self._loop.create_future()
+        self._enqueue(None, answer)
+        return await answer
 
     async def set_clock(self, time_ns: int) -> int:
         """Move a manual clock, and the engine with it. Raises `ValueError` where the clock is real or would go
@@ -260,20 +270,18 @@ class Sequencer:
 
     # -- batches
 
-    def _enqueue(self, command: Command | None) -> Answer:
+    def _enqueue(self, command: Command | None, answer: Answering) -> None:
         if self._halted is not None or self._closing:
             self._refuse_after_the_end()
         if self._behind is not None and type(command) in ADDING:
             self.statistics.refused_behind += 1
             raise DatabaseBehind(self._behind)
-        answer: Answer = self._loop.create_future()
         lack = self._waiting.lets_in(command, answer)
         if lack is not None:
             self.statistics.refused_busy += 1
             self.statistics.refused_share += lack == "share"
             raise VenueBusy(self._retry_after_ms(), own=lack == "share")
         self._schedule()
-        return answer
 
     def _refuse_after_the_end(self) -> None:
         if self._halted is not None:
@@ -302,7 +310,7 @@ class Sequencer:
         batch = self._waiting.next(self._batch_commands)
         self._run([waiting.command for waiting in batch], [waiting.answer for waiting in batch])
 
-    def _run(self, wanted: list[Command | None], answers: list[Answer]) -> None:
+    def _run(self, wanted: list[Command | None], answers: list[Answering]) -> None:
         """Execute a batch and hand it to the journal."""
         started_ns = self._stopwatch()
         time_ns = self.time_ns
@@ -418,7 +426,7 @@ class Sequencer:
 
     # -- the end of it
 
-    def _halt(self, reason: str, cause: HaltCause, answers: list[Answer]) -> None:
+    def _halt(self, reason: str, cause: HaltCause, answers: list[Answering]) -> None:
         self._halted = reason
         self._halt_cause = cause
         self._under_way = None

@@ -9,7 +9,6 @@ take. The last places are kept for what makes a market safer: cancels, and behin
 say (time, phases, halts by hand). A command that finds no place was never there.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
@@ -18,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from exchange.protocol import Command
 from matching import messages as matching
 from settlement import messages as settlement
-from web.ports import Outcome
+from web.ports import Answering
 
 MAXIMUM_WAITING: Final = 16_384
 """Commands that wait for their batch at most: more are refused as busy before the journal has heard of them."""
@@ -61,13 +60,11 @@ CANCELLING: Final[frozenset[type]] = frozenset(
 OWN: Final[frozenset[type]] = frozenset((matching.AdvanceTime, matching.SetPhase, type(None)))
 """The venue's own, and its operators' to stop trading."""
 
-Answer = asyncio.Future[Outcome]
-
 
 class Waiting(NamedTuple):
     command: Command | None
     """None: let time pass, to whatever the batch's time will be."""
-    answer: Answer
+    answer: Answering
     sender: int | None
 
 
@@ -99,7 +96,7 @@ class WaitingRoom:
         """Places that one participant holds."""
         return self._held.get(sender, 0)
 
-    def lets_in(self, command: Command | None, answer: Answer) -> Lack | None:
+    def lets_in(self, command: Command | None, answer: Answering) -> Lack | None:
         """Take a command, or say what there is not enough of."""
         rank, sender_of = _WAYS[type(command)]
         waiting = self._waiting

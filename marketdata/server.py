@@ -7,6 +7,7 @@ closing handshake has begun nothing is written.
 """
 
 import asyncio
+import contextlib
 import functools
 import http
 import logging
@@ -19,6 +20,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from marketdata.caller import Caller
 from marketdata.connection import LOW_WATER, MAX_FRAME, MAX_OUTGOING, OrderEntry
 from marketdata.feed import Feed
 from marketdata.wire import SUBPROTOCOLS, Payload
@@ -71,10 +73,7 @@ class TransportOutlet:
     def write(self, parts: list[Payload]) -> None:
         if self._websocket.state is State.OPEN:
             frames = cast(list[bytes], parts)
-            if len(frames) == 1:
-                self._transport.write(frames[0])
-            else:
-                self._transport.writelines(frames)
+            self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def buffered(self) -> int:
         return self._transport.get_write_buffer_size()
@@ -93,24 +92,6 @@ async def _close(websocket: ServerConnection, code: int, reason: str) -> None:
     finally:
         if websocket.state is not State.CLOSED:
             websocket.transport.abort()
-
-
-class _Caller(ServerConnection):
-    """A connection that the feed's server knows from its first byte on: the library lists those that have shaken
-    hands.
-    """
-
-    def __init__(self, feed_server: "FeedServer", *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._feed_server = feed_server
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._feed_server.take_call(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._feed_server.callers.pop(self, None)
-        super().connection_lost(exc)
 
 
 class FeedServer:
@@ -136,7 +117,7 @@ class FeedServer:
         self._origins: list[Origin | None] = [None, *map(Origin, origins)]
         self._server: Server | None = None
         self._stopping = False
-        self.callers: dict[_Caller, None] = {}
+        self.callers: dict[Caller, None] = {}
         """Every open connection, whether it has shaken hands or not."""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -156,7 +137,9 @@ class FeedServer:
             subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
             select_subprotocol=_select,
             process_request=self._admit,
-            create_connection=cast(type[ServerConnection], functools.partial(_Caller, self)),
+            create_connection=cast(
+                type[ServerConnection], functools.partial(Caller, self._take_call, self._lose_call, MAX_FRAME)
+            ),
             open_timeout=OPENING_S,
             compression=None,
             server_header=None,
@@ -195,11 +178,14 @@ class FeedServer:
             for task in late:
                 task.cancel()
 
-    def take_call(self, caller: _Caller) -> None:
+    def _take_call(self, caller: Caller) -> None:
         """Somebody has connected; too late, where the server has just been stopped."""
         self.callers[caller] = None
         if self._stopping:
             caller.transport.abort()
+
+    def _lose_call(self, caller: Caller) -> None:
+        self.callers.pop(caller, None)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """As a task that is kept until it is done."""
@@ -222,15 +208,25 @@ class FeedServer:
             framed=True,
             order_entry=self.order_entry,
         )
+
+        def take(data: str | bytes) -> bool:
+            work = connection.receive(data)
+            if work is not None:
+                self.run(work)
+            return not connection.congested
+
+        async def make_room() -> None:
+            # Who asks without reading the answers is not asked for more.
+            self.feed.flush()
+            with contextlib.suppress(ConnectionClosed):
+                await websocket.drain()
+
+        assert isinstance(websocket, Caller)
+        websocket.take_by(take, make_room, self.run)
         try:
             async for data in websocket:
-                work = connection.receive(data)
-                if work is not None:
-                    self.run(work)
-                if connection.congested:
-                    # Who asks without reading the answers is not asked for more.
-                    self.feed.flush()
-                    await websocket.drain()
+                if not take(data):
+                    await make_room()
         except ConnectionClosed:
             pass
         finally:

@@ -43,7 +43,7 @@ from settlement.messages import (
 from web.bodies import Answer, Body, Integer, PositiveInteger, ShortText, TimeNs
 from web.errors import NotFound, Problem, Refused
 from web.metrics import Metrics
-from web.ports import Gateway, Outcome, VenueHalted, ViewBehind
+from web.ports import Answering, Gateway, Outcome, VenueHalted, ViewBehind
 from web.views import is_id, live_unless_halted, past
 
 MAXIMUM_LOTS = 100
@@ -142,32 +142,38 @@ class Desk:
 
         Raises `Problem` `client_order_id_reused` where the name stands for another order.
         """
-        return await self.enter(
-            EnterOrder(
-                participant_id=participant_id,
-                client_order_id=new.client_order_id,
-                symbol=new.symbol,
-                side=new.side,
-                quantity=new.quantity,
-                kind=new.kind,
-                price=new.price,
-                stop_price=new.stop_price,
-                time_in_force=new.time_in_force,
-                expires_ns=new.expires_ns,
-                display_quantity=new.display_quantity,
-                minimum_quantity=new.minimum_quantity,
-                post_only=new.post_only,
-                self_trade=new.self_trade,
-                lots=None if new.lots is None else tuple(new.lots),
-            )
-        )
+        return await self.enter(entering(participant_id, new))
 
     async def enter(self, command: EnterOrder | EnterOffer) -> tuple[int, Order]:
         """201 or 200, and the order or whatever else the command enters, as `place` says.
 
         Raises also `Refused` where the command names what is not there.
         """
-        outcome = await self._gateway.submit(command)
+        return await self.entered(await self._gateway.submit(command))
+
+    def offer(self, command: EnterOrder | AmendOrder | CancelOrder, answering: Answering) -> None:
+        """What all verbs begin with, for whoever needs no task to wait in: the outcome goes to `reported`, and where
+        that says nothing to `entered`, `amended` or `cancelled`.
+        """
+        self._gateway.offer(command, answering)
+
+    def reported(self, command: EnterOrder | AmendOrder | CancelOrder, outcome: Outcome) -> Order | None:
+        """The command's own order, where it came to a report of it; none where more has to be said or asked."""
+        if isinstance(command, EnterOrder):
+            for event in reversed(outcome.events):
+                kind = type(event)
+                if kind is ExecutionReport:
+                    self.metrics.order(event.status, event.reason)
+                    return order_of(event)
+                if kind is OrderRepeated or kind is RequestRefused:
+                    return None
+            return None
+        refusal = AmendRejected if isinstance(command, AmendOrder) else CancelRejected
+        answer = _last_about(outcome, command.order_id, refusal)
+        return order_of(answer) if isinstance(answer, ExecutionReport) else None
+
+    async def entered(self, outcome: Outcome) -> tuple[int, Order]:
+        """What `enter` answers, of its command's outcome."""
         for event in reversed(outcome.events):
             kind = type(event)
             if kind is ExecutionReport:
@@ -183,15 +189,12 @@ class Desk:
         """The order as amended. Raises `NotFound` `unknown_order`, `Refused` with the market's reason."""
         if not is_id(order_id):
             raise NotFound("unknown_order")
-        outcome = await self._gateway.submit(
-            AmendOrder(
-                order_id=order_id,
-                participant_id=participant_id,
-                quantity=change.quantity,
-                price=change.price,
-                display_quantity=change.display_quantity,
-            )
+        return self.amended(
+            participant_id, order_id, await self._gateway.submit(amending(participant_id, order_id, change))
         )
+
+    def amended(self, participant_id: int, order_id: int, outcome: Outcome) -> Order:
+        """What `amend` answers, of its command's outcome."""
         answer = _last_about(outcome, order_id, AmendRejected)
         if isinstance(answer, ExecutionReport):
             return order_of(answer)
@@ -208,6 +211,10 @@ class Desk:
         if not is_id(order_id):
             raise NotFound("unknown_order")
         outcome = await self._gateway.submit(CancelOrder(order_id=order_id, participant_id=participant_id))
+        return await self.cancelled(participant_id, order_id, outcome)
+
+    async def cancelled(self, participant_id: int, order_id: int, outcome: Outcome) -> Order:
+        """What `cancel` answers, of its command's outcome."""
         answer = _last_about(outcome, order_id, CancelRejected)
         if isinstance(answer, ExecutionReport):
             return order_of(answer)
@@ -329,6 +336,38 @@ class Desk:
             if isinstance(event, ExecutionReport) and event.order_id == repeated.order_id:
                 return order_of(event)
         raise AssertionError("the journal does not say how the order was answered")
+
+
+def entering(participant_id: int, new: NewOrder) -> EnterOrder:
+    """The command that places an order."""
+    return EnterOrder(
+        participant_id=participant_id,
+        client_order_id=new.client_order_id,
+        symbol=new.symbol,
+        side=new.side,
+        quantity=new.quantity,
+        kind=new.kind,
+        price=new.price,
+        stop_price=new.stop_price,
+        time_in_force=new.time_in_force,
+        expires_ns=new.expires_ns,
+        display_quantity=new.display_quantity,
+        minimum_quantity=new.minimum_quantity,
+        post_only=new.post_only,
+        self_trade=new.self_trade,
+        lots=None if new.lots is None else tuple(new.lots),
+    )
+
+
+def amending(participant_id: int, order_id: int, change: OrderChange) -> AmendOrder:
+    """The command that amends an order."""
+    return AmendOrder(
+        order_id=order_id,
+        participant_id=participant_id,
+        quantity=change.quantity,
+        price=change.price,
+        display_quantity=change.display_quantity,
+    )
 
 
 def order_of(report: ExecutionReport) -> Order:

@@ -19,17 +19,19 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import msgspec
 from msgspec import Meta, Struct
 
 from marketdata.connection import Connection
 from marketdata.messages import Error, RequestId, echo_of
-from matching.messages import Side
+from matching.messages import AmendOrder, CancelOrder, Side
+from settlement.messages import EnterOrder
 from web.bodies import Answer, Body, PositiveInteger, ShortText, convert
-from web.desk import Desk, NewOrder, Order, OrderChange
+from web.desk import Desk, NewOrder, Order, OrderChange, amending, entering
 from web.errors import Problem, Unauthenticated, problem_of
-from web.ports import VenueBusy, VenueHalted
+from web.ports import Outcome, VenueBusy, VenueHalted
 from web.sessions import Caller, Sessions
 
 RETRY_S = 0.1
@@ -55,6 +57,27 @@ class CancelRequest(Body, frozen=True):
 class CancelAllRequest(Body, frozen=True):
     symbol: ShortText | None = None
     side: Side | None = None
+
+
+class _Place(NewOrder, frozen=True, kw_only=True, tag_field="op", tag="place"):
+    id: RequestId = None
+
+
+class _Amend(AmendRequest, frozen=True, kw_only=True, tag_field="op", tag="amend"):
+    id: RequestId = None
+
+
+class _Cancel(CancelRequest, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
+    id: RequestId = None
+
+
+_Request = _Place | _Amend | _Cancel
+"""Decoded in one pass; what is not one of these whole is looked at again, piece by piece, for what is wrong with it."""
+
+_decode_json = msgspec.json.Decoder(_Request).decode
+_decode_msgpack = msgspec.msgpack.Decoder(_Request).decode
+
+TRADING: Final = ("trader", "grower")
 
 
 class SignedIn(Answer, tag_field="op", tag="signed_in", kw_only=True, frozen=True):
@@ -110,6 +133,90 @@ class OrderEntry:
         self._desk = desk
         self._sessions = sessions
         self._cancelling: set[asyncio.Task[None]] = set()
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._answered: dict[Connection, None] = {}
+        """Whose answers leave together, as soon as all of their batch are made."""
+
+    def enter(self, connection: Connection, data: str | bytes) -> bool:
+        """The short way of `handle` for placing, amending and cancelling, without a task: nothing is awaited but the
+        journal. What is not right goes the long way, which says what is wrong.
+        """
+        desk: _Desk | None = connection.context
+        if desk is None or desk.caller is None or desk.gate.locked():
+            return False
+        caller = desk.caller
+        try:
+            request: _Request = _decode_json(data) if isinstance(data, str) else _decode_msgpack(data)
+        except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+            return False
+        if not self._sessions.is_alive(caller.session):
+            return False
+        participant_id = caller.participant_id
+        command: EnterOrder | AmendOrder | CancelOrder
+        try:
+            self._sessions.current(caller).must_be(*TRADING)
+            if isinstance(request, _Place):
+                command = entering(participant_id, request)
+            elif isinstance(request, _Amend):
+                command = amending(participant_id, request.order_id, request)
+            else:
+                command = CancelOrder(order_id=request.order_id, participant_id=participant_id)
+            self._desk.offer(command, _Owed(self, connection, request.id, command))
+        except Exception as error:
+            self._answer_owed(connection, self._refused(request.id, error))
+        return True
+
+    def outcome_of(self, owed: "_Owed", outcome: Outcome) -> None:
+        """The journal has a command that `enter` took."""
+        try:
+            order = self._desk.reported(owed.command, outcome)
+        except Exception as error:
+            self._answer_owed(owed.connection, self._refused(owed.request_id, error))
+            return
+        if order is None:
+            task = asyncio.ensure_future(self._finish(owed, outcome))
+            self._finishing.add(task)
+            task.add_done_callback(self._finishing.discard)
+        else:
+            self._answer_owed(owed.connection, OrderAnswer(id=owed.request_id, order=order))
+
+    def failure_of(self, owed: "_Owed", error: Exception) -> None:
+        """What became of a command that `enter` took is not known."""
+        self._answer_owed(owed.connection, self._refused(owed.request_id, error))
+
+    async def _finish(self, owed: "_Owed", outcome: Outcome) -> None:
+        """Say what takes asking the journal or the database, or a refusal."""
+        command = owed.command
+        try:
+            repeated = False
+            if isinstance(command, EnterOrder):
+                status, order = await self._desk.entered(outcome)
+                repeated = status == 200
+            elif isinstance(command, AmendOrder):
+                order = self._desk.amended(command.participant_id, command.order_id, outcome)
+            else:
+                order = await self._desk.cancelled(command.participant_id, command.order_id, outcome)
+            answer: Any = OrderAnswer(id=owed.request_id, order=order, repeated=repeated)
+        except Exception as error:
+            answer = self._refused(owed.request_id, error)
+        self._answer_owed(owed.connection, answer)
+
+    def _refused(self, request_id: RequestId, error: Exception) -> Error:
+        problem = problem_of(error)
+        self._desk.metrics.problem(problem.code)
+        return Error(id=request_id, code=problem.code, detail=problem.detail, field=problem.field)
+
+    def _answer_owed(self, connection: Connection, answer: Any) -> None:
+        connection.answer(answer)
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._let_answers_leave)
+        self._answered[connection] = None
+
+    def _let_answers_leave(self) -> None:
+        """One write a connection, however many; they do not wait for the turn of the market's readers."""
+        answered, self._answered = self._answered, {}
+        for connection in answered:
+            connection.flush()
 
     async def handle(self, connection: Connection, op: str, message: dict[str, Any]) -> Any:
         """One request's answer; nothing is raised."""
@@ -147,7 +254,7 @@ class OrderEntry:
         if not self._sessions.is_alive(caller.session):
             self._ended(connection, desk, "the session has run out")
             raise Unauthenticated("the session has ended, sign in again")
-        self._sessions.current(caller).must_be("trader", "grower")
+        self._sessions.current(caller).must_be(*TRADING)
         participant_id = caller.participant_id
         match op:
             case "place":
@@ -244,6 +351,36 @@ class OrderEntry:
             except VenueHalted:
                 logger.warning("participant %d is gone and its orders stand: the venue has halted", participant_id)
                 return
+
+
+class _Owed:
+    """The answer to a request that is on its way through the venue (`web.ports.Answering`)."""
+
+    __slots__ = ("_entry", "command", "connection", "request_id")
+
+    def __init__(
+        self,
+        entry: OrderEntry,
+        connection: Connection,
+        request_id: RequestId,
+        command: EnterOrder | AmendOrder | CancelOrder,
+    ) -> None:
+        self._entry = entry
+        self.connection = connection
+        self.request_id = request_id
+        self.command = command
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, outcome: Outcome, /) -> None:
+        self._entry.outcome_of(self, outcome)
+
+    def set_exception(self, error: Exception, /) -> None:
+        self._entry.failure_of(self, error)
+
+    def exception(self) -> None:
+        return None
 
 
 class _Id(Struct):

@@ -105,6 +105,26 @@ class HistoryUnavailable(Exception):
     """The database cannot be read at the moment; the text says why."""
 
 
+class Answering(Protocol):
+    """Who is told once what became of a command: right after the commit, by a plain call in the event loop that is
+    short and raises nothing. An `asyncio.Future` of the outcome is one.
+    """
+
+    def done(self) -> bool:
+        """Whether nobody waits any more, or the answer is there."""
+        ...
+
+    def set_result(self, outcome: Outcome, /) -> None: ...
+
+    def set_exception(self, error: Exception, /) -> None:
+        """`VenueHalted`: whether the command is durable, the next start will see."""
+        ...
+
+    def exception(self) -> BaseException | None:
+        """Called after `set_exception`, since an answer that nobody awaits is no second complaint."""
+        ...
+
+
 class Gateway(Protocol):
     """The venue as the web layer sees it."""
 
@@ -112,6 +132,10 @@ class Gateway(Protocol):
         """Stamp, execute and commit one command of `exchange.protocol.Command`. Raises `VenueBusy`, `DatabaseBehind`,
         `VenueHalted`.
         """
+        ...
+
+    def offer(self, command: Any, answering: Answering) -> None:
+        """`submit` for whoever needs no task to wait in. Raises as it does, and has then not taken the command."""
         ...
 
     async def recorded(self, sequence: int) -> Outcome:

@@ -36,7 +36,7 @@ from web.desk import Desk, OrderChange
 from web.errors import Problem, Unauthenticated, problem_of
 from web.metrics import Metrics
 from web.order_entry import OrderEntry
-from web.ports import Outcome, VenueBusy, VenueHalted
+from web.ports import Answering, Outcome, VenueBusy, VenueHalted
 from web.sessions import Caller, Session
 
 NEVER_NS: Final = 2**62
@@ -151,16 +151,40 @@ class WatchedGateway(VenueGateway):
         self.watch.answered(command, outcome)
         return outcome
 
+    def offer(self, command: Command, answering: Answering) -> None:
+        super().offer(command, Watched(self.watch, command, answering))
+
+
+class Watched:
+    """An answer on its way to whoever is told."""
+
+    def __init__(self, watch: Watch, command: Command, answering: Answering) -> None:
+        self._watch = watch
+        self._command = command
+        self._answering = answering
+
+    def done(self) -> bool:
+        return self._answering.done()
+
+    def set_result(self, outcome: Outcome, /) -> None:
+        self._watch.answered(self._command, outcome)
+        self._answering.set_result(outcome)
+
+    def set_exception(self, error: Exception, /) -> None:
+        self._answering.set_exception(error)
+
+    def exception(self) -> BaseException | None:
+        return self._answering.exception()
+
 
 class WatchedSequencer(Sequencer):
     """Says what it lets in."""
 
     watch: Watch
 
-    def _enqueue(self, command: Command | None) -> Any:
-        answer = super()._enqueue(command)
+    def _enqueue(self, command: Command | None, answer: Answering) -> None:
+        super()._enqueue(command, answer)
         self.watch.took(command)
-        return answer
 
 
 class Venue:

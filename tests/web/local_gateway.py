@@ -27,7 +27,7 @@ from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.venue import DEFAULT_VENUE
 from web.figures import Figures
-from web.ports import BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
+from web.ports import Answering, BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
 
 T = TypeVar("T")
 
@@ -111,6 +111,21 @@ class LocalGateway:
         if self.hold is not None:
             await self.hold.wait()
         return outcome
+
+    def offer(self, command: Any, answering: Answering) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        if self.halted is not None:
+            raise VenueHalted(self.halted)
+        outcome = self.take(command)
+
+        def answer() -> None:
+            answering.set_result(outcome)
+
+        if self.hold is None:
+            asyncio.get_running_loop().call_soon(answer)
+        else:
+            asyncio.ensure_future(self.hold.wait()).add_done_callback(lambda _: answer())
 
     async def recorded(self, sequence: int) -> Outcome:
         if not 1 <= sequence <= len(self.entries):
