@@ -1,18 +1,19 @@
 """What settlement's commands and events mean to the public market, in market data's own words.
 
-Market data knows neither people nor profiles. Two things it could not tell by itself: how an instrument is defined
-that a symbol's first goods open, issued or regraded, which the venue's profile decides; that a trade was taken back.
+Market data knows neither people nor profiles. Three things it could not tell by itself: how an instrument is defined
+that a symbol's first goods open, issued or regraded, which the venue's profile decides; that a trade was taken back;
+what an order displays in the book, which its execution report says.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
 
 from exchange.protocol import Entry
 from marketdata import messages as market
-from matching.messages import DefineInstrument, InstrumentDefined
-from settlement.messages import BustTrade, Profile, TradeBusted
+from matching.messages import AuctionUncrossed, DefineInstrument, InstrumentDefined, PhaseChanged, TradeExecuted
+from settlement.messages import ExecutionReport, Profile, TradeBusted
 from settlement.venue import first_definition
 
 
@@ -25,17 +26,23 @@ class MarketBatch(Struct, frozen=True):
     events: tuple[tuple[Any, ...], ...]
 
 
-def market_batches(entries: Iterable[Entry], profile_at: Callable[[int], Profile]) -> Iterator[Entry | MarketBatch]:
+def market_batches(entries: Iterable[Entry], profile_at: Callable[[int], Profile]) -> Iterator[MarketBatch]:
     """Committed batches for market data. `profile_at` is the profile in force at a sequence. O(events)."""
     for entry in entries:
-        yield _translated(entry, profile_at) if any(map(_wants_help, entry.commands, entry.events)) else entry
+        yield _translated(entry, profile_at)
 
 
-def _wants_help(command: Any, events: Iterable[Any]) -> bool:
-    """Whether market data would misread a command or its events as they are."""
-    if isinstance(command, BustTrade):
-        return True
-    return not isinstance(command, DefineInstrument) and any(isinstance(event, InstrumentDefined) for event in events)
+def reported_orders(entries: Iterable[Entry]) -> list[int]:
+    """The orders that batches tell of, each once. O(events)."""
+    return list(
+        {
+            event.order_id: None
+            for entry in entries
+            for events in entry.events
+            for event in events
+            if type(event) is ExecutionReport
+        }
+    )
 
 
 def busted_trade(event: TradeBusted) -> market.TradeBusted:
@@ -50,14 +57,48 @@ def busted_trade(event: TradeBusted) -> market.TradeBusted:
     )
 
 
+def order_on_book(report: ExecutionReport) -> market.OrderOnBook | None:
+    """What the book shows of an order; none of one that never stands in a book. Its place in the queue is not told."""
+    if report.price is None or report.via != "order":
+        return None
+    return market.OrderOnBook(
+        symbol=report.symbol,
+        order_id=report.order_id,
+        side=report.side,
+        price=report.price,
+        quantity=report.displayed,
+    )
+
+
+def _same(event: Any) -> Any:
+    return event
+
+
+_WORDS: Final[dict[type, Callable[[Any], Any]]] = {
+    InstrumentDefined: _same,
+    PhaseChanged: _same,
+    TradeExecuted: _same,
+    AuctionUncrossed: _same,
+    ExecutionReport: order_on_book,
+    TradeBusted: busted_trade,
+}
+"""What market data hears of, and how it is said there."""
+
+
 def _translated(entry: Entry, profile_at: Callable[[int], Profile]) -> MarketBatch:
-    commands: list[Any] = list(entry.commands)
-    events: list[tuple[Any, ...]] = list(entry.events)
-    for at, (command, told) in enumerate(zip(entry.commands, entry.events, strict=True)):
-        if isinstance(command, BustTrade):
-            events[at] = tuple(busted_trade(event) if isinstance(event, TradeBusted) else event for event in told)
-        elif not isinstance(command, DefineInstrument):
-            for event in told:
-                if isinstance(event, InstrumentDefined):
-                    commands[at] = first_definition(event.symbol, profile_at(entry.first_sequence + at))
+    commands: Sequence[Any] = entry.commands
+    events: list[tuple[Any, ...]] = []
+    for at, told in enumerate(entry.events):
+        heard: list[Any] = []
+        for event in told:
+            word = _WORDS.get(type(event))
+            if word is None:
+                continue
+            said = word(event)
+            if said is not None:
+                heard.append(said)
+                if type(event) is InstrumentDefined and not isinstance(entry.commands[at], DefineInstrument):
+                    opened = first_definition(event.symbol, profile_at(entry.first_sequence + at))
+                    commands = [*commands[:at], opened, *commands[at + 1 :]]
+        events.append(tuple(heard))
     return MarketBatch(entry.first_sequence, entry.time_ns, tuple(commands), tuple(events))

@@ -31,7 +31,7 @@ import settlement.projection
 import settlement.tables
 import web.tables
 from exchange.journal import Record, SqliteJournalReader
-from exchange.market_words import market_batches
+from exchange.market_words import market_batches, reported_orders
 from exchange.protocol import Entry
 from settlement import queries
 from settlement.messages import Profile
@@ -185,6 +185,8 @@ class Projector:
 
 def project(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write what committed batches did, in their order, into every view. O(events)."""
+    # Asked first: settlement's projection overwrites what its orders displayed.
+    displayed = queries.displayed(connection, reported_orders(entries))
     settlement.projection.project(connection, entries)
 
     def profile_at(sequence: int) -> Profile:
@@ -192,7 +194,7 @@ def project(connection: Connection, entries: Sequence[Entry]) -> None:
         assert venue is not None, "a venue is configured before anything else happens in it"
         return venue.profile
 
-    marketdata.projection.project(connection, market_batches(entries, profile_at))
+    marketdata.projection.project(connection, market_batches(entries, profile_at), displayed)
 
 
 def check_cursor(at: Cursor, journal: SqliteJournalReader) -> None:

@@ -19,6 +19,7 @@ from exchange.engine import Engine
 from exchange.protocol import Entry
 from exchange.reckoning_of_contracts import Contracts
 from exchange.reckoning_of_deliveries import Deliveries
+from exchange.reckoning_of_market import MarketHistory
 from exchange.reckoning_of_stores import Stores
 from marketdata.candles import start_of
 from marketdata.messages import INTERVALS
@@ -28,8 +29,8 @@ from settlement.messages import treasury
 
 Row = dict[str, Any]
 
-COMPARED_AT_ONCE: Final = 300
-"""Keys in one statement; SQLite before 3.32 took 999 values, and the longest key has three."""
+COMPARED_AT_ONCE: Final = 240
+"""Keys in one statement; SQLite before 3.32 took 999 values, and the longest key has four."""
 
 MAXIMUM_TOLD: Final = 20
 """Differences of one table that are told one by one."""
@@ -83,6 +84,7 @@ class Reckoning:
         self._stores = Stores(self._rows)
         self._deliveries = Deliveries(self._rows)
         self._contracts = Contracts(self._rows)
+        self._history = MarketHistory(self._rows, self._differ)
         self._trades = self._rows(marketdata.tables.trades)
         self._candles = self._rows(marketdata.tables.candles)
         self._latest_candle: dict[tuple[str, str], Row] = {}
@@ -103,9 +105,14 @@ class Reckoning:
             self._report(f"{about}: {detail}")
 
     def take(self, entry: Entry) -> None:
-        for sequence, events in enumerate(entry.events, entry.first_sequence):
+        for sequence, (command, events) in enumerate(
+            zip(entry.commands, entry.events, strict=True), entry.first_sequence
+        ):
+            stamp = {"sequence": sequence, "time_ns": entry.time_ns}
             for event in events:
-                self._take(event, {"sequence": sequence, "time_ns": entry.time_ns})
+                self._take(event, stamp)
+            self._history.take(command, events, stamp)
+        self._history.end_batch(entry.last_sequence, entry.time_ns)
 
     def _take(self, event: Any, stamp: Row) -> None:
         match event:
@@ -279,6 +286,7 @@ class Reckoning:
             rows.close()
             self.rows += rows.count
         self.rows += self._stores.close() + self._deliveries.close() + self._contracts.close()
+        self.rows += self._history.close(engine)
         for trade_id in sorted(self._busted ^ self._said_busted):
             said = "is not" if trade_id in self._busted else "is"
             self._differ("trades", f"{trade_id} {said} marked as busted")

@@ -1,7 +1,9 @@
 """Orders as last reported, fills, and trades that were taken back."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, literal, select, tuple_
 
@@ -11,6 +13,9 @@ from settlement.messages import ExecutionReport
 from settlement.queries.paging import DEFAULT_LIMIT, InvalidCursor, Page, by_id, fetch, integer, message, one, page
 
 LIVE_ORDERS: Final = ("accepted", "resting", "partly_filled")
+
+Displayed = tuple[str, Side, int, int]
+"""Symbol, side, price, kilograms displayed."""
 
 
 class Fill(Struct, frozen=True, kw_only=True):
@@ -79,6 +84,22 @@ def order_by_client_id(connection: Connection, participant_id: int, client_order
         .limit(1)
     )
     return one(connection, query, ExecutionReport)
+
+
+def displayed(connection: Connection, order_ids: Sequence[int]) -> dict[int, Displayed]:
+    """What these orders show in the book, as last reported; who shows nothing is left out. O(orders), in one statement.
+
+    They come as one parameter: thousands of marks take a compiler of statements longer than the rest.
+    """
+    if not order_ids:
+        return {}
+    shown = "SELECT order_id, symbol, side, price, displayed FROM orders WHERE displayed > 0 AND via = 'order' AND"
+    if connection.dialect.name == "postgresql":
+        found = connection.exec_driver_sql(f"{shown} order_id = ANY(%s)", (list(order_ids),))
+    else:
+        among = msgspec.json.encode(order_ids).decode()
+        found = connection.exec_driver_sql(f"{shown} order_id IN (SELECT value FROM json_each(?))", (among,))
+    return {order_id: (symbol, side, price, quantity) for order_id, symbol, side, price, quantity in found}
 
 
 def fills(

@@ -65,9 +65,9 @@ DEFINED = (
 
 
 def traded(trade_id: int, time_ns: int, price: int, quantity: int, symbol: str = SYMBOL) -> Batch:
-    """A batch of one command that led to one trade."""
+    """A batch of one command, ten after the trade's number, that led to one trade."""
     trade = TradeExecuted(trade_id, symbol, price, quantity, 1, 2, "buy")
-    return Batch(trade_id, time_ns, [AdvanceTime(time_ns)], [[OrderAccepted(1, symbol), trade]])
+    return Batch(10 + trade_id, time_ns, [AdvanceTime(time_ns)], [[OrderAccepted(1, symbol), trade]])
 
 
 def test_the_tape_is_read_newest_first(market: Engine) -> None:
@@ -81,7 +81,7 @@ def test_the_tape_is_read_newest_first(market: Engine) -> None:
         newest = queries.last_trade(connection, SYMBOL)
         assert newest is not None
         assert (newest.price, newest.quantity, newest.aggressor_side) == (253, 8, "buy")
-        assert (newest.sequence, newest.time_ns, newest.busted) == (4, 40, False)
+        assert (newest.sequence, newest.time_ns, newest.busted) == (14, 40, False)
         assert queries.last_trade(connection, "NTH-E-SX1-26W47") is None
         assert queries.trade(connection, 2) == queries.last_trade(connection, OTHER)
         assert queries.trade(connection, 99) is None
@@ -89,7 +89,7 @@ def test_the_tape_is_read_newest_first(market: Engine) -> None:
 
 def test_an_auctions_trades_have_no_aggressor(market: Engine) -> None:
     trades = [TradeExecuted(n, SYMBOL, 250, 5, 1, 2, None) for n in (1, 2)]
-    tell(market, Batch(1, 10, [SetPhase(SYMBOL, "continuous")], [trades]))
+    tell(market, Batch(11, 10, [SetPhase(SYMBOL, "continuous")], [trades]))
     with market.connect() as connection:
         assert [each.aggressor_side for each in queries.trades(connection, SYMBOL).items] == [None, None]
 
@@ -161,15 +161,15 @@ def test_a_first_receipt_opens_its_instrument_with_the_usual_terms(database: Eng
 
 
 def test_phases_follow_each_other_within_and_between_transactions(database: Engine) -> None:
-    def phased(sequence: int, phase: Any, symbol: str = SYMBOL) -> Batch:
-        return Batch(sequence, 10, [SetPhase(symbol, phase)], [[PhaseChanged(symbol, phase)]])
+    def phased(sequence: int, phase: Any) -> Batch:
+        return Batch(sequence, 10, [SetPhase(SYMBOL, phase)], [[PhaseChanged(SYMBOL, phase)]])
 
     defined = Batch(1, 10, [DefineInstrument(SYMBOL), DefineInstrument(OTHER)], [[InstrumentDefined(SYMBOL)], []])
     tell(database, defined, phased(3, "halted"))
     with database.connect() as connection:
         (found,) = queries.instruments(connection).items
         assert (found.phase, found.sequence) == ("halted", 3)
-    tell(database, phased(4, "continuous"), phased(5, "closed"), phased(6, "closed", "NTH-E-SX1-26W47"))
+    tell(database, phased(4, "continuous"), phased(5, "closed"))
     with database.connect() as connection:
         (found,) = queries.instruments(connection).items
         assert (found.phase, found.sequence) == ("closed", 5)

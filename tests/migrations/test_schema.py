@@ -12,7 +12,8 @@ from sqlalchemy import BigInteger, Connection, Integer, insert, select, text
 
 import migrations
 from exchange.database import ForeignDatabase, UnknownRevision, connect, downgrade, upgrade
-from exchange.projector import all_metadata
+from exchange.projector import all_metadata, projection
+from settlement.tables import balances, participants
 from web.tables import credentials
 
 OURS = {table.name for metadata in all_metadata() for table in metadata.sorted_tables}
@@ -79,6 +80,28 @@ def test_upgrading_again_changes_nothing(database_url: str) -> None:
     upgrade(database_url)
     with engine.begin() as connection:
         assert connection.execute(select(credentials.c.name)).scalar_one() == "grower"
+    engine.dispose()
+
+
+def test_where_new_tables_hold_what_the_journal_alone_can_tell_the_views_begin_again(database_url: str) -> None:
+    upgrade(database_url, "0013")
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            insert(credentials),
+            {"participant_id": 1, "name": "grower", "password_hash": "…", "created_ns": 1, "changed_ns": 1},
+        )
+        at = {"one": 1, "venue_id": "v", "sequence": 7, "time_ns": 1, "chain": bytes(32)}
+        connection.execute(insert(projection), at)
+        balance = {"participant_id": 1, "asset": "CNY", "total": 1, "reserved": 0}
+        person = {"participant_id": 1, "name": "grower", "display_name": "G", "roles": ["grower"], "obliged": False}
+        connection.execute(insert(participants), person)
+        connection.execute(insert(balances), balance)
+    upgrade(database_url)
+    with engine.begin() as connection:
+        assert connection.execute(select(credentials.c.name)).scalar_one() == "grower"
+        for table in (projection, participants, balances):
+            assert connection.execute(select(table)).all() == []
     engine.dispose()
 
 

@@ -181,6 +181,8 @@ LISTS: dict[str, tuple[Question, str]] = {
     "the tape": (lambda c, at: public.trades(c, SYMBOL, cursor=at), "ix_trades_symbol_trade_id"),
     "candles": (lambda c, at: public.candles(c, SYMBOL, "1m", cursor=at), "pk_candles"),
     "instruments": (lambda c, at: public.instruments(c, cursor=at), "pk_instruments"),
+    "phases": (lambda c, at: public.phases(c, SYMBOL, cursor=_two(at, "-1")), "pk_phase_changes"),
+    "the index of a code": (lambda c, at: public.index_days(c, "SXBI", cursor=at), "pk_index_days"),
 }
 """What is asked for, and the index that its pages are cut by."""
 
@@ -231,6 +233,14 @@ OTHERS: dict[str, tuple[Question, str]] = {
         "ix_readings_warehouse_time_ns_logger_id",
     ),
     "what an account held": (lambda c, _: bank.balances_before(c, "fees", 9), "ix_transfers_credit_transfer_id"),
+    "the index of today": (lambda c, _: public.index(c), "ix_index_days_day_code"),
+    "a book of the past": (
+        lambda c, _: public.levels_at(c, SYMBOL, "buy", 9, 25),
+        "ix_level_changes_symbol_side_price_sequence_quantity_orders",
+    ),
+    "the batch of a command": (lambda c, _: public.moment_of(c, 9), "pk_moments"),
+    "the batch at a time": (lambda c, _: public.moment_at(c, 9), "ix_moments_time_ns_sequence"),
+    "what orders display": (lambda c, _: queries.displayed(c, [1, 2]), "pk_orders"),
     "reserves": (lambda c, _: queries.reserves(c, ["SX1"]), "ix_receipts_live"),
 }
 """Questions that are no lists of pages."""

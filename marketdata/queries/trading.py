@@ -1,31 +1,12 @@
-"""Reading the market's public history: each function takes a connection and answers with values ready for the wire.
+"""Instruments as they are defined, the tape, candles."""
 
-Lists are pages of at most `limit` items. `Page.next` is an opaque text that asks for what follows, null on the last
-page; a page costs O(log rows + limit), however deep it lies. A cursor that no page gave raises `InvalidCursor`.
-"""
-
-from typing import Any, Generic, TypeVar
-
-import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from marketdata import tables
 from marketdata.messages import CandleRow, Interval
+from marketdata.queries.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, Page, integer, value
 from matching.messages import Phase, Side
-
-T = TypeVar("T")
-S = TypeVar("S", bound=Struct)
-
-MAXIMUM_LIMIT = 1000
-DEFAULT_LIMIT = 100
-
-
-class Page(Struct, Generic[T], frozen=True):
-    """Some items of a list, and the cursor of the following ones."""
-
-    items: list[T]
-    next: str | None = None
 
 
 class Trade(Struct, frozen=True, kw_only=True):
@@ -57,10 +38,6 @@ class Instrument(Struct, frozen=True, kw_only=True):
     sequence: int
 
 
-class InvalidCursor(ValueError):
-    """The text is not the `next` of any page of this list."""
-
-
 def trades(
     connection: Connection, symbol: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
 ) -> Page[Trade]:
@@ -69,16 +46,16 @@ def trades(
     table = tables.trades
     query = select(table).where(table.c.symbol == symbol).order_by(table.c.trade_id.desc()).limit(limit + 1)
     if cursor is not None:
-        query = query.where(table.c.trade_id < _integer(cursor))
+        query = query.where(table.c.trade_id < integer(cursor))
     rows = connection.execute(query).mappings().all()
-    items = [_value(row, Trade) for row in rows[:limit]]
+    items = [value(row, Trade) for row in rows[:limit]]
     return Page(items, str(items[-1].trade_id) if len(rows) > limit else None)
 
 
 def trade(connection: Connection, trade_id: int) -> Trade | None:
     table = tables.trades
     row = connection.execute(select(table).where(table.c.trade_id == trade_id)).mappings().first()
-    return None if row is None else _value(row, Trade)
+    return None if row is None else value(row, Trade)
 
 
 def last_trade(connection: Connection, symbol: str) -> Trade | None:
@@ -112,7 +89,7 @@ def candles(
     if to_ns is not None:
         query = query.where(table.c.start_ns < to_ns)
     if cursor is not None:
-        query = query.where(table.c.start_ns < _integer(cursor))
+        query = query.where(table.c.start_ns < integer(cursor))
     rows = connection.execute(query).all()
     items: list[CandleRow] = [tuple(row) for row in rows[:limit]]
     following = str(items[-1][0]) if len(rows) > limit else None
@@ -127,22 +104,11 @@ def instruments(connection: Connection, *, cursor: str | None = None, limit: int
     if cursor is not None:
         query = query.where(table.c.symbol > cursor.replace("\0", ""))
     rows = connection.execute(query).mappings().all()
-    items = [_value(row, Instrument) for row in rows[:limit]]
+    items = [value(row, Instrument) for row in rows[:limit]]
     return Page(items, items[-1].symbol if len(rows) > limit else None)
 
 
 def instrument(connection: Connection, symbol: str) -> Instrument | None:
     table = tables.instruments
     row = connection.execute(select(table).where(table.c.symbol == symbol)).mappings().first()
-    return None if row is None else _value(row, Instrument)
-
-
-def _value(row: Any, kind: type[S]) -> S:
-    return msgspec.convert({name: row[name] for name in kind.__struct_fields__}, kind)
-
-
-def _integer(cursor: str) -> int:
-    """Raises `InvalidCursor` where the text is no 63-bit number."""
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19) or int(cursor) >= 2**63:
-        raise InvalidCursor(cursor)
-    return int(cursor)
+    return None if row is None else value(row, Instrument)
