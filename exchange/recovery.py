@@ -107,11 +107,12 @@ def recover(
 
     Raises `CannotSucceed`, `ReplayMismatch`, `JournalError`.
     """
-    if journal.segment().engine_version == ENGINE_VERSION:
-        start = begin(journal, snapshots, witnesses, say)
-    else:
-        start = succeed(journal, snapshots, witnesses, say, conversions)
-    return replay(journal, lambda: start.engine, heard=start.heard, on_entry=start.hear, progress=progress)
+    with undisturbed():
+        if journal.segment().engine_version == ENGINE_VERSION:
+            start = begin(journal, snapshots, witnesses, say)
+        else:
+            start = succeed(journal, snapshots, witnesses, say, conversions)
+        return replay(journal, lambda: start.engine, heard=start.heard, on_entry=start.hear, progress=progress)
 
 
 def begin(journal: SqliteJournalReader, snapshots: Snapshots, witnesses: Sequence[Witness], say: Say) -> Start:

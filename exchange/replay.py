@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from exchange.garbage import undisturbed
 from exchange.journal import (
     ENGINE_VERSION,
     JournalCorrupt,
@@ -202,7 +203,8 @@ def run_replay(
             heard = 0 if from_snapshot is None else machine.sequence
             progress = (meter or Meter())("re-executing", journal.tip().sequence, heard)
             try:
-                replay(journal, lambda: machine, heard=heard, on_entry=lambda entry: progress.tell(entry.last_sequence))
+                with undisturbed():
+                    replay(journal, lambda: machine, heard=heard, on_entry=lambda it: progress.tell(it.last_sequence))
             finally:
                 progress.end()
         finally:

@@ -1,21 +1,28 @@
 """What durability costs: the journal beside a bare file with `fdatasync`, the sequencer on top of it, and replay.
 
-    python tests/benchmarks/bench_journal.py [--seconds 2]
+    python tests/benchmarks/bench_journal.py [--seconds 2] [--orders 40000] [--rounds 3]
 
 Rows are written in turns with the bare file, on the same disk in the same run, so that a busy disk slows both; the
 figures to quote are the ratio and the commands a second. A command here is a phase change: 41 bytes of command, 40 of
 event. The journal's time includes encoding both and the chain of hashes; the bare file is given the bytes.
+
+Last the pipeline of a venue without network: the real engine with its ledger, encoding, journal synced, one batch of
+512 commands after the other; where its time goes; a bare append of the same bytes by SQLite; and what `exchange replay`
+does with the journal. Of ten commands seven are orders of a hundred traders around one price, one amends, two cancel;
+there is a trade for every fourth command or so.
 """
 
 import argparse
 import asyncio
 import os
+import sqlite3
 import sys
 import tempfile
 import time
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import NamedTuple
 
 import uvloop
 
@@ -23,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from exchange.clock import RealClock
 from exchange.engine import Engine
-from exchange.journal import Record, SqliteJournal, seal
+from exchange.garbage import settle, undisturbed
+from exchange.journal import CHECKPOINT_PAGES, PAGE_BYTES, Record, SqliteJournal, seal
 from exchange.protocol import Command, Entry
 from exchange.replay import replay, run_batch
 from exchange.sequencer import BATCH_COMMANDS, HASH_COMMANDS, Sequencer
@@ -42,6 +50,7 @@ from settlement.venue import VARIETIES, WAREHOUSES
 from tests.exchange.tally import Tally
 
 SYMBOL = "BXJ-1-SX1-26W47"
+PARTS = ("engine", "state hash", "encoding, chain", "append, sync")
 COMMAND = SetPhase(SYMBOL, "continuous")
 EVENT = PhaseChanged(SYMBOL, "continuous")
 
@@ -175,64 +184,140 @@ def a_market(orders: int) -> list[tuple[int, list[Command]]]:
     ]
 
 
-def pipeline(folder: Path, orders: int) -> tuple[float, float, float]:
-    """Commands a second of engine, encoding and journal, of a bare append of the same rows, and of replay."""
-    market = a_market(orders)
+class Part:
+    """Wall and processor seconds spent in a part of the work."""
+
+    def __init__(self) -> None:
+        self.wall = self.processor = 0.0
+        self._began = (0.0, 0.0)
+
+    def __enter__(self) -> None:
+        self._began = (time.perf_counter(), time.process_time())
+
+    def __exit__(self, *_: object) -> None:
+        self.wall += time.perf_counter() - self._began[0]
+        self.processor += time.process_time() - self._began[1]
+
+
+class Round(NamedTuple):
+    """One run of the pipeline, of a bare append of its bytes, and of replay."""
+
+    commands: int
+    stored: int
+    parts: dict[str, Part]
+    bare: Part
+    replay: Part
+
+
+def pipeline(folder: Path, market: list[tuple[int, list[Command]]], number: int) -> Round:
+    """Engine, encoding and journal, one batch after the other, as the sequencer does; each part on its own."""
     engine = Engine()
-    journal = SqliteJournal(folder / "pipeline.sqlite")
+    journal = SqliteJournal(folder / f"pipeline-{number}.sqlite")
     chain, hashed = journal.tip().chain, 0
     records: list[Record] = []
-    started = time.perf_counter()
+    parts = {name: Part() for name in PARTS}
+    executing, hashing, sealing, appending = parts.values()
     for time_ns, batched in market:
         first = engine.sequence + 1
-        events = run_batch(engine, tuple(batched), first, time_ns)
-        entry = Entry(first_sequence=first, time_ns=time_ns, commands=tuple(batched), events=events)
-        due = engine.sequence - hashed >= HASH_COMMANDS
-        record = seal(entry, chain, engine.state_hash() if due else None)
-        hashed = engine.sequence if due else hashed
-        journal.append(record)
+        commands = tuple(batched)
+        with executing:
+            events = run_batch(engine, commands, first, time_ns)
+        state_hash = None
+        if engine.sequence - hashed >= HASH_COMMANDS:
+            with hashing:
+                state_hash = engine.state_hash()
+            hashed = engine.sequence
+        with sealing:
+            entry = Entry(first_sequence=first, time_ns=time_ns, commands=commands, events=events)
+            record = seal(entry, chain, state_hash)
+        with appending:
+            journal.append(record)
         chain = record.chain
         records.append(record)
-    took = time.perf_counter() - started
-    again = SqliteJournal(folder / "again.sqlite", venue_id=journal.birth().venue_id)
-    started = time.perf_counter()
-    for record in records:
-        again.append(record)
-    bare = time.perf_counter() - started
-    again.close()
-    started = time.perf_counter()
-    replayed = replay(journal, Engine)
-    replaying = time.perf_counter() - started
+    rows = [record.commands + record.events for record in records]
+    bare = append_bare(folder / f"bare-{number}.sqlite", rows)
+    replaying = Part()
+    with replaying, undisturbed():
+        replayed = replay(journal, Engine)
     assert replayed.state_hash() == engine.state_hash()
     journal.close()
-    total = engine.sequence
-    return total / took, total / bare, total / replaying
+    return Round(engine.sequence, sum(map(len, rows)), parts, bare, replaying)
+
+
+def append_bare(path: Path, rows: list[bytes]) -> Part:
+    """What SQLite takes for the same bytes and nothing else: a transaction and a sync each, set up as the journal."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in (
+        f"page_size = {PAGE_BYTES}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, content BLOB)")
+    part = Part()
+    with part:
+        for row in rows:
+            connection.execute("INSERT INTO rows (content) VALUES (?)", (row,))
+    connection.close()
+    return part
+
+
+def print_pipeline(rounds: list[Round]) -> None:
+    """Medians of the rounds; of processor time the least, since other work on the machine only lengthens it."""
+    commands = rounds[0].commands
+    print(f"{'':28}{'commands/s':>14}{'us each':>10}{'processor us each':>20}")
+
+    def line(name: str, taken: list[list[Part]]) -> None:
+        wall = median(sum(part.wall for part in parts) for parts in taken)
+        processor = min(sum(part.processor for part in parts) for parts in taken)
+        print(f"{name:28}{commands / wall:14,.0f}{wall / commands * 1e6:10.2f}{processor / commands * 1e6:20.2f}")
+
+    line("engine, encoding, journal", [list(each.parts.values()) for each in rounds])
+    for name in PARTS:
+        line(f"  of that {name}", [[each.parts[name]] for each in rounds])
+    line("bare SQLite append", [[each.bare] for each in rounds])
+    line("replay", [[each.replay] for each in rounds])
+
+
+def print_journal(folder: Path, seconds: float) -> None:
+    """The journal alone, and the sequencer on top of it with an engine that does nothing."""
+    print("Append: commands a second, on the disk, one batch after the other")
+    print(f"{'commands a batch':>18}{'journal':>12}{'file+fdatasync':>16}{'ratio':>8}")
+    for size in (1, 16, 256, 4096):
+        journal, bare = append(folder, size, seconds)
+        print(f"{size:18,}{size / journal:12,.0f}{size / bare:16,.0f}{bare / journal:8.2f}")
+    print(f"Read and check the chain: {read(folder, seconds):,.0f} commands a second in rows of 100")
+    print("Sequencer with a trivial engine, no network: answered commands a second")
+    print(f"{'waiting':>18}{'answered':>12}{'a batch':>16}{'p50 ms':>8}{'p99 ms':>8}")
+    for waiters in (1, 16, 256, 4096):
+        rate, per_batch, latencies = uvloop.run(submit(folder, waiters, seconds))
+        p50, p99 = (latencies[len(latencies) * part // 100] * 1e3 for part in (50, 99))
+        print(f"{waiters:18,}{rate:12,.0f}{per_batch:16,.1f}{p50:8.2f}{p99:8.2f}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The journal's speed beside a bare file's.")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (2)")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="of each measurement of the journal alone; 0: none (2)"
+    )
     parser.add_argument("--orders", type=int, default=40_000, help="given to the real engine (40,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="of the real engine (3)")
     parser.add_argument("--folder", type=Path, help="where to write: the disk that is measured (a temporary folder)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        print("Append: commands a second, on the disk, one batch after the other")
-        print(f"{'commands a batch':>18}{'journal':>12}{'file+fdatasync':>16}{'ratio':>8}")
-        for size in (1, 16, 256, 4096):
-            journal, bare = append(folder, size, options.seconds)
-            print(f"{size:18,}{size / journal:12,.0f}{size / bare:16,.0f}{bare / journal:8.2f}")
-        print(f"Read and check the chain: {read(folder, options.seconds):,.0f} commands a second in rows of 100")
-        print("Sequencer with a trivial engine, no network: answered commands a second")
-        print(f"{'waiting':>18}{'answered':>12}{'a batch':>16}{'p50 ms':>8}{'p99 ms':>8}")
-        for waiters in (1, 16, 256, 4096):
-            rate, per_batch, latencies = uvloop.run(submit(folder, waiters, options.seconds))
-            p50, p99 = (latencies[len(latencies) * part // 100] * 1e3 for part in (50, 99))
-            print(f"{waiters:18,}{rate:12,.0f}{per_batch:16,.1f}{p50:8.2f}{p99:8.2f}")
-        rate, bare, replayed = pipeline(folder, options.orders)
-        print(f"The real engine, {BATCH_COMMANDS} commands a batch, journal synced, no network: commands a second")
-        print(f"{'engine+journal':>18}{'append alone':>16}{'replay':>12}")
-        print(f"{rate:18,.0f}{bare:16,.0f}{replayed:12,.0f}")
+        if options.seconds:
+            print_journal(folder, options.seconds)
+        market = a_market(options.orders)
+        settle()  # As a venue does.
+        rounds = [pipeline(folder, market, number) for number in range(options.rounds)]
+        commands, stored = rounds[0].commands, rounds[0].stored
+        print(
+            f"The real engine, {BATCH_COMMANDS} commands a batch, journal synced, no network, interpreted; "
+            f"{options.rounds} rounds of {commands:,} commands, {stored / commands:,.0f} bytes each"
+        )
+        print_pipeline(rounds)
     return 0
 
 
