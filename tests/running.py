@@ -1,13 +1,17 @@
 """A real venue in a process of its own, as users run it, and people who speak to it over HTTP."""
 
 import contextlib
+import functools
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -116,7 +120,13 @@ class Person:
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
     def get(self, path: str, expect: int = 200, **query: Any) -> Any:
-        return self.call("GET", path, expect=expect, query=query)
+        """A view that is behind `min_sequence` is asked for again: on a busy machine the follower is still starting."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self.http.get(path, params=query)
+            behind = answer.status_code == 503 and answer.json()["code"] == "view_behind"
+            if not behind or expect == 503 or time.monotonic() > deadline:
+                return self._decoded(answer, expect)
 
     def post(self, path: str, body: dict[str, Any], expect: int = 201) -> Any:
         return self.call("POST", path, body, expect=expect)
@@ -137,10 +147,12 @@ class Person:
         body: dict[str, Any] | None = None,
         *,
         expect: int = 200,
-        query: dict[str, Any] | None = None,
     ) -> Any:
-        answer = self.http.request(method, path, json=body, params=query or {})
-        assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text[:400]}"
+        return self._decoded(self.http.request(method, path, json=body), expect)
+
+    def _decoded(self, answer: httpx.Response, expect: int) -> Any:
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        assert answer.status_code == expect, f"{asked}: {answer.status_code} {answer.text[:400]}"
         return answer.json() if answer.content else None
 
 
@@ -211,6 +223,26 @@ class Listener:
         message: dict[str, Any] = json.loads(self._socket.recv(timeout=PATIENCE_SECONDS))
         self.heard.append(message)
         return message
+
+
+def found(data: Path, settings: Path | None = None) -> None:
+    """An empty venue's data folder with its first operator: a copy of what `exchange init` made for the first who asked
+    with these settings, for it takes a second and more.
+    """
+    made = _founded("" if settings is None else settings.read_text())
+    shutil.copytree(made.name, data, dirs_exist_ok=True)
+
+
+@functools.cache
+def _founded(settings: str) -> tempfile.TemporaryDirectory[str]:
+    """It lasts as long as the process."""
+    made = tempfile.TemporaryDirectory(prefix="banana-founded-")
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(settings)
+        file.flush()
+        result = exchange("init", "--data", made.name, "--password", PASSWORD, "--config", file.name)
+    assert result.returncode == 0, result.stderr
+    return made
 
 
 @contextlib.contextmanager

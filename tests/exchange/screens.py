@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from playwright.async_api import Page, expect
 
-from tests.running import PASSWORD, Person, VenueProcess, exchange, lot_cut, serving, take_in
+from tests.running import PASSWORD, Person, VenueProcess, found, lot_cut, serving, take_in
 
 SUIXI = timezone(timedelta(hours=8))
 Language = Literal["zh", "en"]
@@ -21,8 +21,7 @@ def opened(folder: Path) -> Iterator[tuple[VenueProcess, Person]]:
     """A venue whose listings lead to contracts, and its operator."""
     settings = folder / "venue.toml"
     settings.write_text("contracts = true\n")
-    init = exchange("init", "--data", folder / "data", "--password", PASSWORD, "--config", settings)
-    assert init.returncode == 0, init.stderr
+    found(folder / "data", settings)
     with serving(folder / "data", "--clock", "manual", "--config", str(settings)) as venue:
         yield venue, venue.person("operator")
 

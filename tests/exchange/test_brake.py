@@ -20,7 +20,7 @@ from exchange.sequencer import Sequencer
 from matching.messages import MassCancel
 from settlement.messages import EnterOrder
 from tests.exchange.tally import Tally
-from tests.running import PASSWORD, exchange, let_in, lot_cut, serving, take_in
+from tests.running import found, let_in, lot_cut, serving, take_in
 from web.ports import DatabaseBehind
 
 DEADLINE_SECONDS = 30
@@ -86,7 +86,7 @@ def test_bounds_are_settings() -> None:
 
 def test_a_database_that_cannot_be_written_pauses_a_venue_until_it_can(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert exchange("init", "--data", data, "--password", PASSWORD).returncode == 0
+    found(data)
     settings = tmp_path / "venue.toml"
     settings.write_text("pause_lag = 20\n")
     with serving(data, "--config", str(settings)) as venue:

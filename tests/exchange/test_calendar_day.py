@@ -9,24 +9,13 @@ import pytest
 
 from exchange.calendar import TradingCalendar
 from settlement.civil import day_start_ns, iso_date, venue_day
-from tests.running import (
-    PASSWORD,
-    Listener,
-    Person,
-    VenueProcess,
-    exchange,
-    let_in,
-    listening,
-    lot_cut,
-    serving,
-    take_in,
-)
+from tests.running import Listener, Person, VenueProcess, exchange, found, let_in, listening, lot_cut, serving, take_in
 
 
 @pytest.fixture
 def venue(tmp_path: Path) -> Iterator[VenueProcess]:
     """An empty venue with its first operator, at a clock that stands still."""
-    assert exchange("init", "--data", tmp_path / "data", "--password", PASSWORD).returncode == 0
+    found(tmp_path / "data")
     (tmp_path / "venue.toml").write_text(
         'calendar = "sessions"\nholidays = [' + ", ".join(map(repr, told_years())) + "]\n"
     )

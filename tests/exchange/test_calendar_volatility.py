@@ -15,7 +15,7 @@ from exchange.protocol import Entry
 from matching.messages import DefineInstrument
 from settlement.messages import OrderDelivery
 from tests.exchange.house import CHEN, OTHER, SECOND_NS, SYMBOL, USUAL, House, at, house
-from tests.running import PASSWORD, exchange, let_in, listening, lot_cut, serving, take_in
+from tests.running import found, let_in, listening, lot_cut, serving, take_in
 
 DAY, DAY_OFF = "2026-11-23", "2026-11-28"
 UNTIL_THE_OPERATOR = VolatilityAuction(0, 30)
@@ -313,7 +313,7 @@ async def test_on_a_real_clock_it_ends_by_itself(tmp_path: Path) -> None:
 def test_its_end_as_people_see_it(tmp_path: Path) -> None:
     """A venue as it starts by default, but for its clock."""
     data = tmp_path / "data"
-    assert exchange("init", "--data", data, "--password", PASSWORD).returncode == 0
+    found(data)
     with serving(data, "--clock", "manual") as venue, listening(venue) as feed:
         operator = venue.person("operator")
         grower = let_in(operator, "grower", "grower")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from exchange.config import SetupError, load
 from exchange.database import connect
-from tests.running import PASSWORD, exchange, serving
+from tests.running import PASSWORD, exchange, found, serving
 
 
 def one_line(result: object) -> str:
@@ -40,7 +40,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["serve", "init", "password operator", "verify", "backup --to copy"])
 def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path, command: str) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     url = "postgresql://nobody:secret@127.0.0.1:9/none"
     extra = ("--port", 0, "--feed-port", 0) if command == "serve" else ()
     result = exchange(*command.split(), "--data", tmp_path, *extra, EXCHANGE_DATABASE_URL=url)
@@ -51,7 +51,7 @@ def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path, command: str
 
 
 def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     database = connect(f"sqlite:///{tmp_path / 'exchange.sqlite'}")
     with database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999_from_the_future'"))
@@ -60,7 +60,7 @@ def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 
 
 def test_verify_does_not_vouch_for_a_database_of_a_newer_release(tmp_path: Path) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     database = connect(f"sqlite:///{tmp_path / 'exchange.sqlite'}")
     with database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999_from_the_future'"))
@@ -74,14 +74,14 @@ def test_a_folder_without_a_journal_is_named(tmp_path: Path, command: str) -> No
 
 
 def test_two_venues_cannot_share_a_journal(tmp_path: Path) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     with serving(tmp_path):
         said = one_line(exchange("serve", "--data", tmp_path, "--port", 0, "--feed-port", 0))
     assert "another venue" in said
 
 
 def test_a_journal_that_has_lost_what_the_database_saw_is_refused(tmp_path: Path) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     earlier = (tmp_path / "journal.sqlite").read_bytes()
     with serving(tmp_path) as venue:
         operator = venue.person("operator")
@@ -108,9 +108,9 @@ def test_only_the_first_operator_is_made(tmp_path: Path) -> None:
 
 def test_a_lost_password_is_replaced_and_ends_sessions(tmp_path: Path) -> None:
     assert "there is no venue" in one_line(exchange("password", "operator", "--data", tmp_path))
-    assert exchange("init", "--data", tmp_path, "--password", "forgotten-1").returncode == 0
+    found(tmp_path)
     with serving(tmp_path) as venue:
-        token = venue.person("operator", "forgotten-1").token
+        token = venue.person("operator").token
         said = one_line(exchange("password", "operator", "--data", tmp_path))
         assert "another venue has this data folder open" in said
         assert "stop it first" in said
@@ -122,7 +122,7 @@ def test_a_lost_password_is_replaced_and_ends_sessions(tmp_path: Path) -> None:
         operator = venue.person("operator", changed.stdout.strip().rsplit(" ", 1)[1])
         operator.http.headers["Authorization"] = f"Bearer {token}"
         operator.get("/me", expect=401)
-        body = {"name": "operator", "password": "forgotten-1"}
+        body = {"name": "operator", "password": PASSWORD}
         operator.call("POST", "/sessions", body, expect=401)
 
 
@@ -161,7 +161,7 @@ def test_help_is_everywhere(command: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_venue_ends_politely_and_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     with serving(tmp_path) as venue:
         children = children_of(venue.pid)
         assert len(children) == 1, "the follower"
@@ -198,7 +198,7 @@ def test_what_clients_break_or_leave_unfinished_is_not_logged_as_an_exception(tm
 
 
 def test_replay_prints_the_state(tmp_path: Path) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     first, second = exchange("replay", "--data", tmp_path), exchange("replay", "--data", tmp_path)
     assert first.returncode == 0
     assert first.stdout == second.stdout
@@ -208,7 +208,7 @@ def test_replay_prints_the_state(tmp_path: Path) -> None:
 
 
 def test_verify_finds_what_was_changed_in_the_database(tmp_path: Path) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     with serving(tmp_path) as venue:
         operator = venue.person("operator")
         body = {"participant_id": operator.participant_id, "amount_fen": 500, "reference": "bank 1"}

@@ -7,7 +7,7 @@ import httpx
 
 from settlement.messages import EnterOrder, ExecutionReport, OrderRepeated
 from tests.exchange.house import LI, SYMBOL, house
-from tests.running import PASSWORD, exchange, let_in, lot_cut, serving, take_in
+from tests.running import found, let_in, lot_cut, serving, take_in
 
 REQUEST = EnterOrder(
     participant_id=LI, client_order_id="mine", symbol=SYMBOL, side="buy", quantity=100, kind="limit", price=230
@@ -35,7 +35,7 @@ async def test_the_engine_remembers_names_across_a_start(tmp_path: Path) -> None
 
 def test_an_order_sent_again_after_a_kill_gets_its_first_answer(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert exchange("init", "--data", data, "--password", PASSWORD).returncode == 0
+    found(data)
 
     def place(person: Any, price: int = 230) -> httpx.Response:
         body = {"client_order_id": "mine", "symbol": symbol, "side": "buy", "quantity": 5, "price": price}

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.running import PASSWORD, ROOT, Listener, Person, VenueProcess, exchange, let_in, lot_cut, serving, take_in
+from tests.running import ROOT, Listener, Person, VenueProcess, exchange, found, let_in, lot_cut, serving, take_in
 
 PATIENCE_SECONDS = 30
 BROKEN = (str(ROOT / "tests" / "exchange" / "broken_venue.py"),)
@@ -20,7 +20,7 @@ BROKEN = (str(ROOT / "tests" / "exchange" / "broken_venue.py"),)
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in which a trader has traded, rests with one order and has a receipt."""
     data = tmp_path_factory.mktemp("venue") / "data"
-    assert exchange("init", "--data", data, "--password", PASSWORD).returncode == 0
+    found(data)
     with serving(data) as venue:
         operator = venue.person("operator")
         warehouse = let_in(operator, "warehouse", "warehouse")

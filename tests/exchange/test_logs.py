@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from exchange.logs import Log, _Json, _Text, without_secrets
-from tests.running import PASSWORD, ROOT, Listener, VenueProcess, exchange, let_in
+from tests.running import PASSWORD, ROOT, Listener, VenueProcess, found, let_in
 
 TOKEN = "q7Zc0mVt3kXn8LwJd5RbYs2HfGp9AeUi4oQx1yTzKhM"
 
@@ -106,7 +106,7 @@ def test_a_terminal_gets_text_and_a_pipe_json() -> None:
 def test_no_secret_is_logged_at_any_level_whatever_people_send(tmp_path: Path) -> None:
     """Signed in by cookie and by token, over HTTP and on the feed; requests that fail in all ways; an engine too."""
     data = tmp_path / "data"
-    assert exchange("init", "--data", data, "--password", PASSWORD).returncode == 0
+    found(data)
     venue = VenueProcess(
         data,
         "--log-level",

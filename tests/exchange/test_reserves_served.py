@@ -8,7 +8,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from tests.running import PASSWORD, exchange, serving
+from tests.running import found, serving
 
 
 def statement(address: str) -> tuple[dict[str, Any], bytes]:
@@ -17,7 +17,7 @@ def statement(address: str) -> tuple[dict[str, Any], bytes]:
 
 
 def test_the_key_in_the_data_folder_signs_before_and_after_a_restart(tmp_path: Path) -> None:
-    assert exchange("init", "--data", tmp_path, "--password", PASSWORD).returncode == 0
+    found(tmp_path)
     key = load_pem_private_key((tmp_path / "reserves.pem").read_bytes(), None)
     assert isinstance(key, Ed25519PrivateKey)
     for _ in range(2):

@@ -15,7 +15,7 @@ from exchange.snapshot import Snapshots, read_snapshot, sequence_of
 from tests.exchange.seams import OLDER, append
 from tests.exchange.whole_venue.story import Story
 from tests.exchange.witnessing import entries_of
-from tests.running import PASSWORD, PATIENCE_SECONDS, VenueProcess, exchange, let_in, lot_cut, serving, take_in
+from tests.running import PASSWORD, PATIENCE_SECONDS, VenueProcess, exchange, found, let_in, lot_cut, serving, take_in
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def both_ways(data: Path) -> None:
 
 @pytest.mark.slow
 def test_a_clean_stop_leaves_one_at_the_end_and_the_next_start_begins_there(data: Path) -> None:
-    assert exchange("init", "--data", data, "--password", PASSWORD).returncode == 0
+    found(data)
     symbol = ""
     books = []
     for number, clean in enumerate((True, False, True)):

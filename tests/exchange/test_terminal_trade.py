@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser import Chromium, missing_glyphs
-from tests.running import PASSWORD, exchange, let_in, serving
+from tests.running import PASSWORD, found, let_in, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -52,7 +52,7 @@ async def offer_all(phone: Page, price: str) -> None:
 
 
 async def test_a_lot_is_listed_taken_in_offered_and_bought_on_three_screens(tmp_path: Path, browser: Chromium) -> None:
-    assert exchange("init", "--data", tmp_path / "data", "--password", PASSWORD).returncode == 0
+    found(tmp_path / "data")
     with serving(tmp_path / "data") as venue:
         operator = venue.person("operator")
         grower = let_in(operator, "grower", "grower")
