@@ -7,6 +7,7 @@ the events knows is held against what the engine shows; at the end the commands 
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -439,4 +440,6 @@ class Market(RuleBasedStateMachine):
 @pytest.mark.slow
 @pytest.mark.soak
 class TestMarket(Market.TestCase):  # type: ignore[name-defined,misc]
-    """As many examples and steps as the profile says."""
+    """Half as many examples as the profile says, and its steps."""
+
+    settings = settings(max_examples=settings.default.max_examples // 2)

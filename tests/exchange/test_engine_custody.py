@@ -12,6 +12,7 @@ nothing but the events keeps lots and receipts of his own, and judges each step 
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -454,4 +455,6 @@ class Store(RuleBasedStateMachine):
 @pytest.mark.slow
 @pytest.mark.soak
 class TestStore(Store.TestCase):  # type: ignore[name-defined,misc]
-    """As many examples and steps as the profile says."""
+    """Half as many examples as the profile says, and its steps."""
+
+    settings = settings(max_examples=settings.default.max_examples // 2)

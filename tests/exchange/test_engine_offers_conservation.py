@@ -7,6 +7,7 @@ and held against a reader of the events, is the same.
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -266,4 +267,6 @@ class Bazaar(Market):
 @pytest.mark.slow
 @pytest.mark.soak
 class TestBazaar(Bazaar.TestCase):  # type: ignore[name-defined,misc]
-    """As many examples and steps as the profile says."""
+    """Half as many examples as the profile says, and its steps."""
+
+    settings = settings(max_examples=settings.default.max_examples // 2)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -304,7 +305,5 @@ class OfficeAndClerk(RuleBasedStateMachine):
             )
 
 
-OfficeAndClerk.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestOfficeAndClerk = OfficeAndClerk.TestCase
+OfficeAndClerk.TestCase.settings = settings(stateful_step_count=60, suppress_health_check=list(HealthCheck))
+TestOfficeAndClerk = pytest.mark.soak(OfficeAndClerk.TestCase)

@@ -319,14 +319,14 @@ one_venue = settings(suppress_health_check=[HealthCheck.function_scoped_fixture,
 
 
 @given(st.sampled_from(WRITES), bodies)
-@settings(one_venue, max_examples=300)
+@settings(one_venue, max_examples=150)
 async def test_no_json_whatever_breaks_anything(office: Office, write: tuple[str, str], body: Any) -> None:
     method, path = write
     await _never_broken(office, method, path, json.dumps(body).encode())
 
 
 @given(st.sampled_from(WRITES), st.binary(max_size=200))
-@settings(one_venue, max_examples=150)
+@settings(one_venue)
 async def test_no_bytes_whatever_break_anything(office: Office, write: tuple[str, str], content: bytes) -> None:
     method, path = write
     await _never_broken(office, method, path, content)
@@ -349,7 +349,7 @@ parameter_values = st.sampled_from(
 
 
 @given(st.sampled_from(READS), st.lists(st.tuples(parameters, parameter_values), max_size=3))
-@settings(one_venue, max_examples=300)
+@settings(one_venue, max_examples=150)
 async def test_no_question_whatever_breaks_anything(office: Office, path: str, query: list[tuple[str, str]]) -> None:
     if not office.gateway.receipts(GROWER):
         await office.stock(100)
