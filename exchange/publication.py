@@ -1,25 +1,18 @@
 """What leaves the venue after a commit: settlement's and matching's events, told in the feed's words."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from exchange.engine import Engine
-from exchange.market_words import busted_trade
+from exchange.offered_lots import HEARD, OFFERED, Goods, OfferedLots
 from exchange.protocol import Entry
+from exchange.public_events import market_events
 from marketdata.feed import Feed, FeedState
-from marketdata.messages import AccountChange, MarketEvent, OrderOnBook
-from matching.messages import (
-    AuctionUncrossed,
-    DefineInstrument,
-    InstrumentDefined,
-    OrderAmended,
-    PhaseChanged,
-    TradeExecuted,
-)
-from settlement.messages import CASH, BalanceChanged, ExecutionReport, TradeBusted, TradeSettled
+from marketdata.messages import AccountChange
+from settlement.messages import CASH, BalanceChanged, ExecutionReport, ReceiptChanged, TradeBusted, TradeSettled
 from settlement.queries import LIVE_ORDERS, Fill
 from web.accounts import balance_of
 from web.desk import order_of
@@ -29,8 +22,6 @@ ENDED_ORDERS: Final = 10_000
 
 _encode = msgspec.msgpack.Encoder().encode
 
-_PUBLIC = (InstrumentDefined, PhaseChanged, TradeExecuted, AuctionUncrossed)
-
 
 class PublicationState(Struct, frozen=True, array_like=True):
     """What published batches leave behind, canonical; live orders are the engine's."""
@@ -39,6 +30,7 @@ class PublicationState(Struct, frozen=True, array_like=True):
     ended: list[ExecutionReport]
     balances: list[list[BalanceChanged]]
     feed: FeedState
+    goods: list[Goods]
 
 
 class Publication:
@@ -52,6 +44,7 @@ class Publication:
 
     def __init__(self) -> None:
         self.feed = Feed(account_snapshot=self.account_snapshot)
+        self._lots = OfferedLots(self.feed)
         self.last_order_id = 0
         """The engine numbers orders consecutively, and reports each: a greater number was never given."""
         self._orders: dict[int, dict[int, ExecutionReport]] = {}
@@ -60,16 +53,30 @@ class Publication:
 
     def publish(self, entry: Entry) -> None:
         """O(events)."""
-        feed, time_ns = self.feed, entry.time_ns
+        feed, lots, time_ns, balances = self.feed, self._lots, entry.time_ns, self._balances
         for sequence, (command, events) in enumerate(
             zip(entry.commands, entry.events, strict=True), entry.first_sequence
         ):
-            feed.publish(sequence, time_ns, list(market_events(command, events)))
+            event: Any
             for event in events:
-                if isinstance(event, ExecutionReport):
+                kind = type(event)
+                if kind is ExecutionReport:
                     self._keep_order(event)
-                elif isinstance(event, BalanceChanged):
-                    self._balances.setdefault(event.participant_id, {})[event.asset] = event
+                    if event.via in OFFERED:
+                        lots.hear_report(command, event, time_ns)
+                elif kind is BalanceChanged:
+                    held = balances.get(event.participant_id)
+                    if held is None:
+                        balances[event.participant_id] = {event.asset: event}
+                    else:
+                        held[event.asset] = event
+                elif kind is ReceiptChanged:
+                    lots.hear_receipt(event)
+                elif kind in HEARD:
+                    lots.hear(event)
+            public = market_events(command, events, feed.shown)
+            public.extend(lots.changes())
+            feed.publish(sequence, time_ns, public)
             if feed.tells_accounts:
                 for participant_id, changes in account_changes(events, sequence, time_ns).items():
                     feed.publish_account(participant_id, sequence, time_ns, changes)
@@ -82,7 +89,11 @@ class Publication:
         balances = [
             [changed[asset] for asset in sorted(changed)] for _, changed in sorted(self._balances.items()) if changed
         ]
-        return _encode(PublicationState(self.last_order_id, list(self._ended.values()), balances, self.feed.state()))
+        return _encode(
+            PublicationState(
+                self.last_order_id, list(self._ended.values()), balances, self.feed.state(), self._lots.state()
+            )
+        )
 
     def restore(self, state: bytes, engine: Engine) -> None:
         """Put back what `state` gave; the engine stands where it was taken. Before anyone reads.
@@ -102,6 +113,7 @@ class Publication:
             }
             for participant in engine.participants()
         }
+        self._lots.restore(decoded.goods, engine)
 
     def ended_order(self, order_id: int) -> ExecutionReport | None:
         """One of the last `ENDED_ORDERS` that were filled, cancelled, rejected or expired, as last reported."""
@@ -127,33 +139,6 @@ class Publication:
         self._ended[order_id] = report
         if len(self._ended) > ENDED_ORDERS:
             del self._ended[next(iter(self._ended))]
-
-
-def market_events(command: object, events: Iterable[object]) -> Iterator[MarketEvent]:
-    """One command's events as the market data layer takes them, in order; people, money and receipts are left out.
-
-    A definition is followed by the phase that it begins in, of which matching says nothing where it is the first.
-    """
-    lost: set[int] = set()
-    for event in events:
-        if isinstance(event, ExecutionReport):
-            if event.price is not None and event.via == "order":
-                yield OrderOnBook(
-                    symbol=event.symbol,
-                    order_id=event.order_id,
-                    side=event.side,
-                    price=event.price,
-                    quantity=event.displayed,
-                    priority_lost=event.order_id in lost,
-                )
-        elif isinstance(event, _PUBLIC):
-            yield event
-            if isinstance(event, InstrumentDefined) and isinstance(command, DefineInstrument):
-                yield PhaseChanged(symbol=event.symbol, phase=command.phase)
-        elif isinstance(event, TradeBusted):
-            yield busted_trade(event)
-        elif isinstance(event, OrderAmended) and not event.priority_kept:
-            lost.add(event.order_id)
 
 
 def account_changes(events: Iterable[object], sequence: int, time_ns: int) -> Mapping[int, list[AccountChange]]:

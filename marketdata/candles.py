@@ -28,8 +28,8 @@ LENGTH_NS: Final[dict[Interval, int]] = {
     "1d": DAY_NS,
     "1w": 7 * DAY_NS,
 }
-_PARTS: Final[dict[Interval, Interval]] = {"5m": "1m", "15m": "5m", "1h": "15m", "1d": "1h", "1w": "1d"}
-"""What a candle is made of: whole candles of the next shorter interval."""
+_PARTS: Final[dict[Interval, Interval]] = {"15m": "5m", "1h": "15m", "1d": "1h", "1w": "1d"}
+"""What a candle is made of: whole candles of the next shorter interval, the shortest of trades."""
 
 _SHIFT_NS: Final[dict[Interval, int]] = {
     "1m": 0,
@@ -72,8 +72,9 @@ class Candles:
                     series.pop()
                 series.append((start, price, price, price, price, quantity))
 
-    def take_out(self, time_ns: int, quantity: int, minute: Sequence[tuple[int, int]] | None) -> None:
-        """Count a trade out again. `minute` is what else traded in its minute, `(price, quantity)` in order, if known.
+    def take_out(self, time_ns: int, quantity: int, near: Sequence[tuple[int, int, int]] | None) -> None:
+        """Count a trade out again. `near` is what else traded in its five minutes, `(time, price, quantity)` in order,
+        if known.
 
         The prices of each candle are then those of its parts. Where these are not kept any more it keeps its prices and
         loses only the volume. A candle that is left with nothing has volume 0 and the close before. O(kept).
@@ -89,23 +90,29 @@ class Candles:
                 before = series[at - 1][4] if at else opened
                 series[at] = (start_ns, before, before, before, before, 0)
                 continue
-            parts = self._parts(interval, start_ns, minute)
+            parts = self._parts(interval, start_ns, near)
             if parts is not None:
                 opened, closed = parts[0][0], parts[-1][3]
                 high, low = max(part[1] for part in parts), min(part[2] for part in parts)
             series[at] = (start_ns, opened, high, low, closed, volume)
 
     def _parts(
-        self, interval: Interval, start_ns: int, minute: Sequence[tuple[int, int]] | None
+        self, interval: Interval, start_ns: int, near: Sequence[tuple[int, int, int]] | None
     ) -> list[tuple[int, int, int, int]] | None:
-        """(open, high, low, close) of what a candle is made of, or None where that is not all kept."""
-        if interval == "1m":
-            return [(price, price, price, price) for price, _ in minute] if minute else None
-        shorter = self._series[_PARTS[interval]]
-        if len(shorter) == KEPT and shorter[0][0] > start_ns:
-            return None
+        """(open, high, low, close) of what a candle is made of, or None where that is not all kept.
+
+        Candles of one and five minutes are made of trades, since minutes are kept for a few hours only.
+        """
         end_ns = start_ns + LENGTH_NS[interval]
-        return [row[1:5] for row in shorter if start_ns <= row[0] < end_ns and row[5]] or None
+        shorter = _PARTS.get(interval)
+        if shorter is None:
+            if near is None:
+                return None
+            return [(price, price, price, price) for time_ns, price, _ in near if start_ns <= time_ns < end_ns] or None
+        parts = self._series[shorter]
+        if len(parts) == KEPT and parts[0][0] > start_ns:
+            return None
+        return [row[1:5] for row in parts if start_ns <= row[0] < end_ns and row[5]] or None
 
     def last_close(self, interval: Interval, before_ns: int | None = None) -> int | None:
         """The last price that traded in the kept candles, or in those that began before a moment. O(kept)."""

@@ -166,14 +166,15 @@ class Subscription:
             return
         if MAX_OUTGOING - connection.room > LOW_WATER and connection.waiting() > LOW_WATER:
             return
+        missed = None
         if self.delivered is not None and not stream.conflates:
             missed = stream.after(self.delivered)
-            if missed is None:
+            if missed is None and not stream.renews:
                 connection.close(TOO_SLOW, f"too slow for {stream.channel} {stream.symbol or ''}".rstrip())
                 return
-        elif stream.pending:
-            return
-        else:
+        if missed is None:
+            if stream.pending:
+                return
             missed = [stream.snapshot()]
         self.stop()
         stream.attach(self)
@@ -437,7 +438,7 @@ class Connection:
         else:
             streams = []
             room = MAX_SUBSCRIPTIONS - len(self.subscriptions)
-            for symbol in self._symbols(ask.id, symbols):
+            for symbol in self._symbols(ask.id, channel, symbols):
                 if (channel, symbol) not in self.subscriptions:
                     room -= 1
                     if room < 0:
@@ -493,15 +494,15 @@ class Connection:
             )
         )
 
-    def _symbols(self, request_id: Echo, symbols: list[Any]) -> list[str]:
+    def _symbols(self, request_id: Echo, channel: str, symbols: list[Any]) -> list[str]:
         """The good ones, once each; an error for every other."""
         good: dict[str, None] = {}
         for symbol in symbols:
             if not isinstance(symbol, str):
                 detail = f"a symbol is text, not {_shown(symbol)}"
                 self.send(Error(id=request_id, code="invalid_symbols", detail=detail, field="symbols"))
-            elif symbol not in self.feed.instruments:
-                detail = f"there is no instrument {_shown(symbol)}"
+            elif not self.feed.knows(channel, symbol):
+                detail = f"there is no {'index' if channel == 'index' else 'instrument'} {_shown(symbol)}"
                 self.send(
                     Error(id=request_id, code="unknown_symbol", detail=detail, field="symbols", symbol=symbol[:64])
                 )

@@ -10,14 +10,17 @@ from collections.abc import Iterable
 from itertools import islice
 from zlib import crc32
 
-from marketdata.messages import Level, OrderOnBook
+from marketdata.messages import Action, Level, OrderOnBook
 
 Touched = dict[int, tuple[int, int]]
 """Level key → quantity and orders before the first change; `(0, 0)` where there was no level."""
 
 
-OrderState = tuple[int, bool, int, int]
-"""`order_id`, whether it is a bid, level key, displayed quantity."""
+OrderState = tuple[int, bool, int, int, int]
+"""`order_id`, whether it is a bid, level key, displayed and hidden quantity."""
+
+OrderChange = tuple[Action, int, bool, int, int]
+"""What happened to an order, its id, whether it is a bid, its price, and what it shows now."""
 
 
 class DepthSide:
@@ -130,13 +133,17 @@ class Depth:
     the end.
     """
 
-    __slots__ = ("_checksum", "asks", "bids", "orders")
+    __slots__ = ("_checksum", "asks", "bids", "changed", "hidden", "orders")
 
     def __init__(self) -> None:
         self.bids = DepthSide(1)
         self.asks = DepthSide(-1)
         self.orders: dict[int, tuple[DepthSide, int, int]] = {}
         """`order_id` → side, level key, displayed quantity."""
+        self.hidden: dict[int, int] = {}
+        """`order_id` → kilograms behind what is displayed, of those that have some."""
+        self.changed: list[OrderChange] | None = None
+        """What the command under way did to single orders, where somebody wants to know (`follow`)."""
         self._checksum: int | None = None
 
     def apply(self, event: OrderOnBook) -> None:
@@ -149,7 +156,13 @@ class Depth:
         else:
             side, key = self.asks, -event.price
         self._checksum = None
+        if event.hidden:
+            self.hidden[order_id] = event.hidden
+        elif self.hidden:
+            self.hidden.pop(order_id, None)
         before = orders.get(order_id)
+        if self.changed is not None:
+            self._note(self.changed, event, side, key, before)
         if before is not None:
             if quantity > 0 and before[1] == key and before[0] is side:
                 side.change(key, quantity - before[2], 0)
@@ -166,29 +179,79 @@ class Depth:
     def state(self) -> list[OrderState]:
         """What stands in the book, in its order. O(orders)."""
         bids = self.bids
-        return [(order_id, side is bids, key, quantity) for order_id, (side, key, quantity) in self.orders.items()]
+        hidden = self.hidden
+        return [
+            (order_id, side is bids, key, quantity, hidden.get(order_id, 0))
+            for order_id, (side, key, quantity) in self.orders.items()
+        ]
 
     def restore(self, orders: Iterable[OrderState]) -> None:
         """Put into an empty book what `state` gave. O(n log levels)."""
         bids, asks = self.bids, self.asks
-        for order_id, is_bid, key, quantity in orders:
+        for order_id, is_bid, key, quantity, hidden in orders:
             side = bids if is_bid else asks
             side.change(key, quantity, 1)
             self.orders[order_id] = (side, key, quantity)
+            if hidden:
+                self.hidden[order_id] = hidden
         self.settle()
 
     def settle(self) -> None:
-        """Forget which levels were touched: everyone who had to know has been told."""
+        """Forget what was touched: everyone who had to know has been told."""
+        if self.changed:
+            self.changed = []
         if self.bids.touched:
             self.bids.touched = {}
         if self.asks.touched:
             self.asks.touched = {}
+
+    def follow(self, wanted: bool) -> None:
+        """Note from now on what happens to single orders, or do not. Between commands."""
+        self.changed = [] if wanted else None
+
+    def queue(self, bids: bool) -> list[tuple[int, int, int]]:
+        """`(order_id, price, displayed)` of a side in priority order. O(n log n)."""
+        of = self.bids if bids else self.asks
+        found = [(key, order_id, quantity) for order_id, (side, key, quantity) in self.orders.items() if side is of]
+        found.sort(key=_key, reverse=True)  # It keeps the order of equals, also in reverse.
+        return [(order_id, of.sign * key, quantity) for key, order_id, quantity in found]
+
+    def whole(self, bids: bool) -> list[tuple[int, int]]:
+        """`(price, kilograms)` of a side, hidden ones included, in no order. O(levels + icebergs)."""
+        of = self.bids if bids else self.asks
+        sums = {key: level[0] for key, level in of.levels.items()}
+        for order_id, hidden in self.hidden.items():
+            side, key, _ = self.orders[order_id]
+            if side is of:
+                sums[key] += hidden
+        return [(of.sign * key, quantity) for key, quantity in sums.items()]
 
     def checksum(self) -> int:
         """That of the best ten levels a side; computed once a change. O(1)."""
         if self._checksum is None:
             self._checksum = checksum(self.bids.best(10), self.asks.best(10))
         return self._checksum
+
+    def _note(
+        self,
+        changed: list[OrderChange],
+        event: OrderOnBook,
+        side: DepthSide,
+        key: int,
+        before: tuple[DepthSide, int, int] | None,
+    ) -> None:
+        order_id, quantity, bid = event.order_id, event.quantity, side is self.bids
+        if before is None:
+            if quantity:
+                changed.append(("add", order_id, bid, event.price, quantity))
+            return
+        stays = quantity > 0 and before[1] == key and before[0] is side and not event.priority_lost
+        if not stays:
+            changed.append(("remove", order_id, before[0] is self.bids, before[0].sign * before[1], 0))
+            if quantity:
+                changed.append(("add", order_id, bid, event.price, quantity))
+        elif quantity != before[2]:
+            changed.append(("change", order_id, bid, event.price, quantity))
 
     def draw(self) -> str:
         """The book as text, best first, for tests and for people: `price quantity/orders`."""
@@ -198,6 +261,7 @@ class Depth:
 
     def check(self) -> None:
         """Levels are what the orders add up to. O(orders + levels)."""
+        assert self.hidden.keys() <= self.orders.keys()
         for side in (self.bids, self.asks):
             levels: dict[int, list[int]] = {}
             for of, key, quantity in self.orders.values():
@@ -208,6 +272,10 @@ class Depth:
                     level[1] += 1
             assert levels == side.levels
             assert side.keys == sorted(side.levels)
+
+
+def _key(found: tuple[int, int, int]) -> int:
+    return found[0]
 
 
 def checksum(bids: list[Level], asks: list[Level]) -> int:

@@ -26,6 +26,7 @@ from marketdata.connection import (
     Outlet,
     Subscription,
 )
+from marketdata.index import OVERALL, BananaIndex, Entry, IndexState, Reading, code_of, entries, variety_of
 from marketdata.instrument import Instrument, InstrumentState
 from marketdata.messages import (
     AccountChange,
@@ -36,7 +37,10 @@ from marketdata.messages import (
     MarketEvent,
     OrderOnBook,
     Trade,
+    TradeBusted,
 )
+from marketdata.reckoned import AuctionStream, IndexDay, IndexStream
+from marketdata.series import LotsStream, OrdersStream
 from marketdata.streams import (
     AccountStream,
     BookStream,
@@ -48,12 +52,15 @@ from marketdata.streams import (
     TradesStream,
 )
 from marketdata.wire import Encoding
-from matching.messages import InstrumentDefined, Phase
+from matching.messages import InstrumentDefined, Phase, TradeExecuted
 
 __all__ = ["Connection", "Feed", "OrderEntry", "Outlet"]
 
 SECOND_NS: Final = 1_000_000_000
 HEARTBEAT_NS: Final = SECOND_NS
+
+INDEX_NS: Final = SECOND_NS
+"""A code of the index is told so often at most."""
 
 KEPT_UNREAD_NS: Final = 60 * SECOND_NS
 """How long a stream that nobody reads goes on, so that a reader who lost his connection can resume."""
@@ -79,6 +86,7 @@ class FeedState(Struct, frozen=True, array_like=True):
     clock_ns: int
     day_ends_ns: int
     instruments: list[InstrumentState]
+    index: IndexState
 
 
 class Feed:
@@ -104,6 +112,7 @@ class Feed:
         self.now_ns = 0
         """The steady clock of `tick`, by which rates, heartbeats and patience are measured."""
         self.instruments: dict[str, Instrument] = {}
+        self.index = BananaIndex()
         self.connections: dict[Connection, None] = {}
         self.heartbeats: dict[Connection, None] = {}
         self.behind: dict[Subscription, None] = {}
@@ -115,9 +124,14 @@ class Feed:
         self._stirred = False
         self._streams: dict[tuple[str, str, int | str | None, int], InstrumentStream] = {}
         self._accounts: dict[int, AccountStream] = {}
+        self._indices: dict[str, IndexStream] = {}
+        self._index_days: list[tuple[Reading, dict[str, Entry]]] = []
+        self._codes: dict[str, None] = {OVERALL: None}
+        self._to_reckon: list[Stream] = []
         self._lanes: dict[int, list[Stream]] = {10: [], 4: []}
         self._due_ns = {10: 0, 4: 0}
         self._second_due_ns = 0
+        self._index_due_ns = 0
         self._day_ends_ns = 0
 
     # From the roof
@@ -145,13 +159,17 @@ class Feed:
             if not isinstance(event, InstrumentDefined):
                 instrument.apply(event, time_ns)
                 touched[instrument] = None
+                if isinstance(event, TradeExecuted):
+                    self.index.add(event.symbol, time_ns, event.price, event.quantity)
+                elif isinstance(event, TradeBusted):
+                    self.index.take_out(event.symbol, event.traded_ns, event.price, event.quantity)
         for instrument in touched:
             for stream in instrument.streams:
                 stream.command(sequence, time_ns)
             instrument.settle()
         if self.overfull:
             self.flush()
-        elif self.unsealed:
+        elif self.unsealed or self._to_reckon:
             self.stir()
 
     def publish_account(
@@ -163,6 +181,12 @@ class Feed:
             stream.change(sequence, time_ns, list(changes))
             if self.unsealed:
                 self.stir()
+
+    def shown(self, symbol: str, order_id: int) -> int:
+        """What an order shows in the book as published; 0: nothing."""
+        instrument = self.instruments.get(symbol)
+        order = None if instrument is None else instrument.depth.orders.get(order_id)
+        return 0 if order is None else order[2]
 
     def halt(self, reason: str) -> None:
         """The venue has stopped acknowledging. Every `status` says so from now on, in a snapshot, since no command led
@@ -207,14 +231,19 @@ class Feed:
     def state(self) -> FeedState:
         """All that `publish` has told, for a feed that goes on from here. O(what is kept)."""
         instruments = [instrument.state() for instrument in self.instruments.values()]
-        return FeedState(self.sequence, self.time_ns, self.clock_ns, self._day_ends_ns, instruments)
+        return FeedState(self.sequence, self.time_ns, self.clock_ns, self._day_ends_ns, instruments, self.index.state())
 
     def restore(self, state: FeedState) -> None:
         """Put back what `state` gave, before anyone reads. Raises ValueError, and has changed nothing, where it is of
         another form. O(what is kept)."""
         assert not self._streams
         assert not self._accounts
+        assert not self._indices
+        index = BananaIndex.restored(state.index)
         self.instruments = {each.symbol: Instrument.restored(each) for each in state.instruments}
+        self.index = index
+        for symbol in self.instruments:
+            self._codes[code_of(variety_of(symbol))] = None
         self.sequence, self.time_ns = state.sequence, state.time_ns
         self.clock_ns, self._day_ends_ns = state.clock_ns, state.day_ends_ns
 
@@ -225,6 +254,7 @@ class Feed:
     def _define(self, symbol: str) -> Instrument:
         instrument = Instrument(symbol)
         instrument.day.roll(self.time_ns)
+        self._codes[code_of(variety_of(symbol))] = None
         return instrument
 
     def _begin_day(self, time_ns: int, touched: dict[Instrument, None]) -> None:
@@ -267,6 +297,10 @@ class Feed:
             for subscription in list(self.behind):
                 if subscription.behind:
                     subscription.catch_up()
+        if self._indices and now_ns >= self._index_due_ns:
+            self._index_due_ns = now_ns + INDEX_NS
+            for index in self._indices.values():
+                index.tell()
         if now_ns >= self._second_due_ns:
             self._second_due_ns = _next(self._second_due_ns, HEARTBEAT_NS, now_ns)
             self._lose_patience()
@@ -281,6 +315,10 @@ class Feed:
         """Let everything leave that is ready. O(what is ready × its readers)."""
         self._stirred = False
         self.overfull = False
+        if self._to_reckon:
+            to_reckon, self._to_reckon = self._to_reckon, []
+            for stream in to_reckon:
+                stream.release(self.sequence, self.time_ns)
         if self.unsealed:
             streams, self.unsealed = self.unsealed, []
             for stream in streams:
@@ -298,10 +336,17 @@ class Feed:
 
     # Streams
 
-    def stream(
-        self, channel: str, symbol: str, depth: int | None, interval: Interval | None, lane: int
-    ) -> InstrumentStream:
+    def knows(self, channel: str, symbol: str) -> bool:
+        """Whether there is something to read by that name."""
+        return symbol in (self._codes if channel == "index" else self.instruments)
+
+    def stream(self, channel: str, symbol: str, depth: int | None, interval: Interval | None, lane: int) -> Stream:
         """The stream that all such readers share; a new channel has its entry here."""
+        if channel == "index":
+            index = self._indices.get(symbol)
+            if index is None:
+                index = self._indices[symbol] = IndexStream(self, symbol)
+            return index
         if channel == "status":
             lane = 0
         key = (channel, symbol, depth if channel == "book" else interval, lane)
@@ -311,6 +356,12 @@ class Feed:
         instrument = self.instruments[symbol]
         if channel == "book":
             stream = BookStream(self, instrument, lane, depth)
+        elif channel == "orders":
+            stream = OrdersStream(self, instrument, lane)
+        elif channel == "auction":
+            stream = AuctionStream(self, instrument, lane)
+        elif channel == "lots":
+            stream = LotsStream(self, instrument, lane)
         elif channel == "trades":
             stream = TradesStream(self, instrument, lane)
         elif channel == "ticker":
@@ -333,6 +384,29 @@ class Feed:
             stream = self._accounts[participant_id] = AccountStream(self, participant_id)
         return stream
 
+    def reckon_later(self, stream: Stream) -> None:
+        """Release it with the next flush."""
+        self._to_reckon.append(stream)
+
+    def index_days(self, code: str) -> list[IndexDay]:
+        """What the index says of the last two trading days, ascending. O(1) where nothing has changed."""
+        last = self.index.last(2)
+        read = [reading for _, reading in last]
+        if len(read) != len(self._index_days) or any(
+            new is not old for new, (old, _) in zip(read, self._index_days, strict=True)
+        ):
+            self._index_days = [
+                (reading, {entry.code: entry for entry in entries(days, reading)}) for days, reading in last
+            ]
+        told = []
+        for reading, found in self._index_days:
+            day, entry, final = reading.day, found.get(code), reading is not read[-1]
+            if entry is None:
+                told.append(IndexDay(day, None, [], final, False))
+            else:
+                told.append(IndexDay(day, entry.value, entry.constituents, final, entry.carried))
+        return told
+
     def _forget_unread(self) -> None:
         before_ns = self.now_ns - KEPT_UNREAD_NS
         awaited = {subscription.stream for subscription in self.behind}
@@ -340,11 +414,15 @@ class Feed:
             if not stream.readers and stream.idle_since_ns < before_ns and stream not in awaited:
                 del self._streams[key]
                 stream.instrument.streams.remove(stream)
+                stream.end()
                 if stream.lane:
                     self._lanes[stream.lane].remove(stream)
         for participant_id, account in list(self._accounts.items()):
             if not account.readers and account.idle_since_ns < before_ns and account not in awaited:
                 del self._accounts[participant_id]
+        for code, index in list(self._indices.items()):
+            if not index.readers and index.idle_since_ns < before_ns and index not in awaited:
+                del self._indices[code]
 
     # Seconds
 

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from marketdata.candles import trading_day
+from marketdata.candles import DAY_NS, SHANGHAI_NS, trading_day
 
 OVERALL: Final = "SXBI"
 
@@ -59,21 +59,30 @@ RULES: Final = IndexRules()
 class TradingDay:
     """What traded on one day, by symbol and by variety."""
 
-    __slots__ = ("day", "symbols", "varieties")
+    __slots__ = ("_varieties", "day", "symbols")
 
     def __init__(self, day: int, symbols: Mapping[str, Sum] | None = None) -> None:
         """`day` is counted from 1970-01-01; `symbols` has what traded, without what was taken back."""
         self.day = day
-        self.symbols: dict[str, Sum] = {}
-        self.varieties: dict[str, Sum] = {}
-        for symbol, (volume, turnover_fen, trades) in (symbols or {}).items():
-            self.add(symbol, volume, turnover_fen, trades)
+        self.symbols: dict[str, Sum] = dict(symbols or {})
+        self._varieties: dict[str, Sum] | None = None
 
     def add(self, symbol: str, volume: int, turnover_fen: int, trades: int) -> None:
         """Count something in, or out where negative. O(1)."""
-        for sums, key in ((self.symbols, symbol), (self.varieties, variety_of(symbol))):
-            had = sums.get(key, NOTHING)
-            sums[key] = (had[0] + volume, had[1] + turnover_fen, had[2] + trades)
+        had = self.symbols.get(symbol, NOTHING)
+        self.symbols[symbol] = (had[0] + volume, had[1] + turnover_fen, had[2] + trades)
+        self._varieties = None
+
+    @property
+    def varieties(self) -> dict[str, Sum]:
+        """What traded by variety. O(symbols) after a change."""
+        if self._varieties is None:
+            self._varieties = {}
+            for symbol, (volume, turnover_fen, trades) in self.symbols.items():
+                variety = variety_of(symbol)
+                had = self._varieties.get(variety, NOTHING)
+                self._varieties[variety] = (had[0] + volume, had[1] + turnover_fen, had[2] + trades)
+        return self._varieties
 
 
 class Quote(Struct, frozen=True, array_like=True):
@@ -185,7 +194,7 @@ class BananaIndex:
     that are taken back.
     """
 
-    __slots__ = ("_fresh", "_readings", "_shortened", "days", "rules")
+    __slots__ = ("_ends_ns", "_fresh", "_readings", "_shortened", "days", "rules")
 
     def __init__(self, rules: IndexRules = RULES) -> None:
         self.rules = rules
@@ -197,16 +206,17 @@ class BananaIndex:
         self._fresh = 0
         """How many of the readings, from the first, are true."""
         self._shortened = False
+        self._ends_ns = 0
+        """When the last of the days ends."""
 
     def add(self, symbol: str, time_ns: int, price: int, quantity: int) -> None:
         """Count a trade in. O(1); O(days × varieties) once a day."""
-        day = trading_day(time_ns)
-        if not self.days or self.days[-1].day < day:
-            self._begin(day)
-        last = len(self.days) - 1
-        self.days[last].add(symbol, quantity, price * quantity, 1)
-        if self._fresh > last:
-            self._fresh = last
+        if time_ns >= self._ends_ns:
+            self._begin(trading_day(time_ns))
+        days = self.days
+        days[-1].add(symbol, quantity, price * quantity, 1)
+        if self._fresh == len(days):
+            self._fresh -= 1
 
     def take_out(self, symbol: str, time_ns: int, price: int, quantity: int) -> None:
         """Count a trade of the last two trading days out again. O(days)."""
@@ -244,10 +254,13 @@ class BananaIndex:
         index._readings = list(state.readings)
         index._fresh = len(index._readings)
         index._shortened = state.shortened
+        if index.days:
+            index._ends_ns = _end_ns(index.days[-1].day)
         return index
 
     def _begin(self, day: int) -> None:
         self._reckon()
+        self._ends_ns = _end_ns(day)
         self.days.append(TradingDay(day))
         if len(self.days) > self.rules.reach + 2:
             del self.days[0]
@@ -270,6 +283,10 @@ class IndexState(Struct, frozen=True, array_like=True):
     days: list[tuple[int, dict[str, Sum]]]
     readings: list[Reading]
     shortened: bool
+
+
+def _end_ns(day: int) -> int:
+    return (day + 1) * DAY_NS - SHANGHAI_NS
 
 
 def _recent(days: Sequence[TradingDay], rules: IndexRules) -> set[str]:

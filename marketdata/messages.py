@@ -10,7 +10,7 @@ Prices are integers in fen per kilogram, quantities in kilograms, turnover in fe
 import re
 from collections.abc import Mapping
 from math import isfinite
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -26,11 +26,16 @@ from matching.messages import (
     TradeExecuted,
 )
 
-Channel = Literal["book", "trades", "ticker", "candles", "status", "heartbeat", "account"]
-CHANNELS: Final[tuple[Channel, ...]] = ("book", "trades", "ticker", "candles", "status", "heartbeat", "account")
+Channel = Literal[
+    "book", "orders", "trades", "ticker", "candles", "auction", "lots", "status", "index", "heartbeat", "account"
+]
+CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 
 Interval = Literal["1m", "5m", "15m", "1h", "1d", "1w"]
 INTERVALS: Final[tuple[Interval, ...]] = ("1m", "5m", "15m", "1h", "1d", "1w")
+
+OfferKind = Literal["listing", "english", "dutch"]
+"""A listing, or a one-way auction by rising bids or by a clock."""
 
 Depths: Final = (25, 100, None)
 """Levels a side that a reader of a book may ask for; null is all of them."""
@@ -44,6 +49,9 @@ Kind = Literal["snapshot", "delta"]
 Level = tuple[int, int, int]
 """Price, quantity, number of orders. Quantity 0 takes the level away."""
 
+Action = Literal["add", "change", "remove"]
+"""What happens to one of several that stand: it joins, it stays in its place otherwise, or it leaves."""
+
 CandleRow = tuple[int, int, int, int, int, int]
 """Start in nanoseconds, open, high, low, close, volume."""
 
@@ -54,7 +62,9 @@ CandleRow = tuple[int, int, int, int, int, int]
 class OrderOnBook(Struct, frozen=True, kw_only=True, tag="order_on_book", gc=False):
     """What an order shows in the book after a command: `quantity` kilograms at `price`; 0: it shows nothing (any more).
 
-    A command that makes an order lose its place in the queue (a price change, a new iceberg tip) says `priority_lost`.
+    A command that makes an order lose its place in the queue (a price change, a new iceberg tip) says `priority_lost`;
+    those that join a queue by one command come in the order in which they joined. `hidden` kilograms stand behind what
+    is shown.
     """
 
     symbol: str
@@ -63,6 +73,63 @@ class OrderOnBook(Struct, frozen=True, kw_only=True, tag="order_on_book", gc=Fal
     price: int
     quantity: int
     priority_lost: bool = False
+    hidden: int = 0
+
+
+class OrderAtMarket(Struct, frozen=True, kw_only=True, tag="order_at_market", gc=False):
+    """A market order waits with `quantity` kilograms for an uncross; 0: it does not (any more)."""
+
+    symbol: str
+    order_id: int
+    side: Side
+    quantity: int
+
+
+class TermsDefined(Struct, frozen=True, kw_only=True, tag="terms_defined", gc=False):
+    """What of an instrument's definition bears on the price of an uncross; follows `InstrumentDefined`."""
+
+    symbol: str
+    tick_size: int
+    reference_price: int | None
+    band: int | None
+
+
+class PhaseExplained(Struct, frozen=True, kw_only=True, tag="phase_explained", gc=False):
+    """Why the instrument is in the phase that the `PhaseChanged` before has told, where the venue gives a reason."""
+
+    symbol: str
+    reason: str
+
+
+class Offer(Struct, frozen=True, kw_only=True, gc=False):
+    """What is offered without a book, as `LotRow` tells it to readers, but for the days that pass."""
+
+    id: int
+    kind: OfferKind
+    side: Side
+    price: int | None
+    quantity: int
+    remaining: int
+    minimum: int | None
+    expires_ns: int | None
+    opened_ns: int | None
+    start_price: int | None
+    step: int | None
+    interval_ns: int | None
+    variety: str
+    grade: str
+    warehouse: str
+    origin: str | None
+    harvest_date: str | None
+    green_until_ns: int | None
+    certificate: bool | None
+
+
+class LotOffered(Struct, frozen=True, kw_only=True, tag="lot_offered", gc=False):
+    """An offer that stands without a book, as it is after the command; nothing remaining: it stands no more."""
+
+    symbol: str
+    offer: Offer
 
 
 class TradeBusted(Struct, frozen=True, kw_only=True, tag="trade_busted", gc=False):
@@ -76,7 +143,18 @@ class TradeBusted(Struct, frozen=True, kw_only=True, tag="trade_busted", gc=Fals
     traded_ns: int
 
 
-MarketEvent = InstrumentDefined | PhaseChanged | TradeExecuted | AuctionUncrossed | OrderOnBook | TradeBusted
+MarketEvent = (
+    InstrumentDefined
+    | TermsDefined
+    | PhaseChanged
+    | PhaseExplained
+    | TradeExecuted
+    | AuctionUncrossed
+    | OrderOnBook
+    | OrderAtMarket
+    | LotOffered
+    | TradeBusted
+)
 
 
 # What readers ask
@@ -199,6 +277,35 @@ class BookMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     checksum: int
 
 
+class OrderRow(Struct, frozen=True, kw_only=True, gc=False):
+    """One order in the book by what it shows. `order` is the venue's number for it, which names nobody."""
+
+    order: int
+    side: Side
+    price: int
+    quantity: int
+
+
+class OrdersSnapshot(DataMessage, frozen=True, kw_only=True, gc=False):
+    """All that stands in the book: bids, then asks, best price first, in each price those who came first."""
+
+    orders: list[OrderRow]
+
+
+class OrdersMessage(DataMessage, frozen=True, kw_only=True, gc=False):
+    """`add`: at the back of its price. `change`: in its place. `remove`: it is not shown any more; `quantity` is 0.
+
+    An order that loses its place is removed and added. The first message of a command carries the sequence of the
+    message before it as `previous`, the others that of their own command.
+    """
+
+    action: Action
+    order: int
+    side: Side
+    price: int
+    quantity: int
+
+
 class Trade(Struct, frozen=True, kw_only=True, gc=False):
     """One trade; `aggressor_side` is null in an auction. A trade that is taken back is told again, `busted`."""
 
@@ -246,8 +353,83 @@ class CandlesMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     candles: list[CandleRow]
 
 
+class AuctionMessage(DataMessage, frozen=True, kw_only=True, gc=False):
+    """What an uncross would come to now: hidden kilograms and market orders count. Every message is complete.
+
+    `price` is null, and the others 0, while nothing crosses and once the auction has ended. `surplus` is bought minus
+    sold at the price.
+    """
+
+    price: int | None
+    quantity: int
+    surplus: int
+
+
+class LotRow(Struct, frozen=True, kw_only=True, gc=False):
+    """An offer that stands without a book. `remaining` kilograms can be had; `minimum`: at once, but for the last.
+
+    `price` is a listing's, or the leading bid's of an `english` auction, null before the first; a `dutch` one's clock
+    shows `start_price`, worse for its owner by `step` each `interval_ns` since `opened_ns`. What is said of goods is
+    null where somebody wants some. `origin` is the town; `green_until_ns` ends their predicted green life, which is
+    `green_days` whole days away at the message's time.
+    """
+
+    id: int
+    kind: OfferKind
+    side: Side
+    price: int | None
+    quantity: int
+    remaining: int
+    minimum: int | None
+    expires_ns: int | None
+    opened_ns: int | None
+    start_price: int | None
+    step: int | None
+    interval_ns: int | None
+    variety: str
+    grade: str
+    warehouse: str
+    origin: str | None
+    harvest_date: str | None
+    green_until_ns: int | None
+    green_days: int | None
+    certificate: bool | None
+
+
+class LotsSnapshot(DataMessage, frozen=True, kw_only=True, gc=False):
+    """All offers of the instrument that stand, by id."""
+
+    lots: list[LotRow]
+
+
+class LotsMessage(DataMessage, frozen=True, kw_only=True, gc=False):
+    """One offer as it is now, or as it ended (`remove`: nothing remains). Chained as `OrdersMessage`."""
+
+    action: Action
+    lot: LotRow
+
+
+class IndexMessage(DataMessage, frozen=True, kw_only=True, gc=False):
+    """A code of the banana index on one trading day, complete: it takes the place of what was told of that `date`.
+
+    `value` is hundredths of a point for `SXBI`, hundredths of a fen per kilogram for a variety, null (with `date`)
+    before the first. `constituents` are `[code or symbol, weight in kilograms, price]`; `final` once a later day has
+    begun; `carried` where too little traded (`docs/index.md`). `symbol` is the code. Chained as `OrdersMessage`.
+    """
+
+    value: int | None
+    date: str | None
+    constituents: list[tuple[str, int, int]]
+    final: bool
+    carried: bool
+
+
 class StatusMessage(DataMessage, frozen=True, kw_only=True, gc=False):
-    """The phase the instrument is in, and why where the venue gave a reason."""
+    """The phase the instrument is in, and why where the venue gave a reason.
+
+    `collar`: a price left the collar, an auction follows. `no_goods`: nothing is left to sell. `goods`: there is
+    something to sell again. `venue_halted: …`: the venue has stopped. Null: timetable or operator.
+    """
 
     phase: Phase
     reason: str | None

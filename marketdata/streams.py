@@ -54,7 +54,9 @@ class Stream:
 
     channel: Channel
     conflates = False
-    """Whether a slow reader may be given a snapshot in place of what he missed."""
+    """Whether a slow reader is given a snapshot in place of what he missed."""
+    renews = False
+    """Whether he is where that is not kept any more; else his connection is closed."""
 
     def __init__(self, feed: "Feed", symbol: str | None, lane: int) -> None:
         self.feed = feed
@@ -141,10 +143,10 @@ class Stream:
         O(missed).
 
         Where a command had several messages (`AccountStream`) that is all but its first, since he may have stopped
-        between them.
+        between them; and nothing, if not all of them are kept.
         """
         if sequence == self._floor:
-            return list(self._ring)
+            return list(self._ring) if not self._ring or self._ring[0].sequence > sequence else None
         index = bisect_left(self._ring, sequence, key=_sequence_of)
         if index == len(self._ring) or self._ring[index].sequence != sequence:
             return None
@@ -200,6 +202,9 @@ class Stream:
             "previous": previous,
             "time_ns": self.time_ns,
         }
+
+    def end(self) -> None:
+        """Nobody reads it any more, nor comes back to it: it is forgotten."""
 
 
 class InstrumentStream(Stream):
@@ -389,12 +394,13 @@ class StatusStream(InstrumentStream):
         return super().after(sequence) if self.feed.halted is None else None
 
     def delta(self, previous: int) -> DataMessage | None:
-        return StatusMessage(**self.head("delta", previous), phase=self.instrument.phase, reason=None)
+        instrument = self.instrument
+        return StatusMessage(**self.head("delta", previous), phase=instrument.phase, reason=instrument.reason)
 
     def whole(self) -> DataMessage:
         halted = self.feed.halted
         phase = self.instrument.phase if halted is None else "halted"
-        reason = None if halted is None else f"venue_halted: {halted}"
+        reason = self.instrument.reason if halted is None else f"venue_halted: {halted}"
         return StatusMessage(**self.head("snapshot", None), phase=phase, reason=reason)
 
 

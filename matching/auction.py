@@ -181,12 +181,25 @@ def _equilibrium_of(
     market_buy: int,
     market_sell: int,
 ) -> tuple[int | None, int, int]:
-    reference = instrument.reference()
+    fences = instrument.floor, instrument.ceiling
+    return collected(bids, asks, market_buy, market_sell, instrument.tick_size, instrument.reference(), fences)
+
+
+def collected(
+    bids: list[tuple[int, int]],
+    asks: list[tuple[int, int]],
+    market_buy: int,
+    market_sell: int,
+    tick_size: int,
+    reference: int | None,
+    fences: tuple[int, int],
+) -> tuple[int | None, int, int]:
+    """The `equilibrium` of what has collected where prices may be no lower and no higher than `fences`. O(levels)."""
     if reference is not None and not bids and not asks:
         # Alone, the reference is a price to trade at: one left from before a new definition must fit that.
-        if reference % instrument.tick_size or not instrument.floor <= reference <= instrument.ceiling:
+        if reference % tick_size or not fences[0] <= reference <= fences[1]:
             reference = None
-    return equilibrium(bids, asks, market_buy, market_sell, instrument.tick_size, reference)
+    return equilibrium(bids, asks, market_buy, market_sell, tick_size, reference)
 
 
 def allot(buyers: Sequence[Order], sellers: Sequence[Order], price: int, volume: int) -> list[tuple[Order, Order, int]]:

@@ -78,11 +78,7 @@ class Instrument:
         tick = definition.tick_size
         self.tick_size = tick
         self.lot_size = definition.lot_size
-        self.floor = 1
-        self.ceiling = MAX_INTEGER
-        if definition.band is not None and definition.reference_price is not None:
-            self.floor = max(self.floor, definition.reference_price - definition.band * tick)
-            self.ceiling = min(self.ceiling, definition.reference_price + definition.band * tick)
+        self.floor, self.ceiling = fences(tick, definition.reference_price, definition.band)
         self.plain_ceiling = min(self.ceiling, PLAIN_INTEGER)
         self.collar = None if definition.collar is None else definition.collar * tick
         self.protection = None if definition.protection is None else definition.protection * tick
@@ -300,6 +296,13 @@ class Instrument:
             if last is not None:
                 assert self.buy_stops.best is None or self.buy_stops.best.price > last
                 assert self.sell_stops.best is None or self.sell_stops.best.price < last
+
+
+def fences(tick_size: int, reference_price: int | None, band: int | None) -> tuple[int, int]:
+    """The lowest and the highest price that an order may have: `band` ticks on either side of the reference."""
+    if band is None or reference_price is None:
+        return 1, MAX_INTEGER
+    return max(1, reference_price - band * tick_size), min(MAX_INTEGER, reference_price + band * tick_size)
 
 
 def fits_mode(phase: str, mode: str) -> bool:

@@ -143,7 +143,8 @@ def filled(*trades: tuple[int, int, int]) -> Candles:
 def test_a_trade_that_is_taken_back_leaves_candles_as_if_it_had_never_been() -> None:
     """The middle one of three, in a minute, a quarter and a day that others traded in too."""
     candles = filled((0, 250, 10), (20, 999, 5), (50, 240, 1), (200, 260, 2))
-    candles.take_out(NOON_NS + 20 * SECOND_NS, 5, [(250, 10), (240, 1)])
+    near = [(NOON_NS + after * SECOND_NS, price, 1) for after, price in ((0, 250), (50, 240), (200, 260))]
+    candles.take_out(NOON_NS + 20 * SECOND_NS, 5, near)
     candles.check()
     others = filled((0, 250, 10), (50, 240, 1), (200, 260, 2))
     for interval in INTERVALS:
@@ -153,7 +154,7 @@ def test_a_trade_that_is_taken_back_leaves_candles_as_if_it_had_never_been() -> 
 def test_a_candle_that_is_left_with_nothing_has_the_close_before_and_begins_anew() -> None:
     candles = filled((0, 250, 10), (60, 999, 5))
     minute_ns = NOON_NS + 60 * SECOND_NS
-    candles.take_out(minute_ns, 5, [])
+    candles.take_out(minute_ns, 5, [(NOON_NS, 250, 10)])
     candles.check()
     assert candles.rows("1m")[-1] == (minute_ns, 250, 250, 250, 250, 0)
     assert candles.rows("1d")[-1][1:] == (250, 250, 250, 250, 10)
@@ -180,7 +181,7 @@ def counted(*trades: tuple[int, int, int]) -> tuple[DayStatistics, Candles]:
 
 def test_the_figures_of_the_day_forget_a_trade_that_is_taken_back() -> None:
     day, candles = counted((0, 250, 10), (100, 999, 5))
-    candles.take_out(NOON_NS + 100 * SECOND_NS, 5, [])
+    candles.take_out(NOON_NS + 100 * SECOND_NS, 5, [(NOON_NS, 250, 10)])
     day.take_out(NOON_NS + 100 * SECOND_NS, 999, 5, candles)
     day.check()
     assert (day.last, day.open, day.high, day.low, day.volume, day.vwap) == (250, 250, 250, 250, 10, 250)
@@ -194,7 +195,7 @@ def test_a_trade_of_the_day_before_counts_in_the_close_before() -> None:
     tomorrow = 86_400
     day, candles = counted((0, 250, 10), (100, 999, 5), (tomorrow, 240, 1))
     assert day.previous_close == 999
-    candles.take_out(NOON_NS + 100 * SECOND_NS, 5, [])
+    candles.take_out(NOON_NS + 100 * SECOND_NS, 5, [(NOON_NS, 250, 10)])
     day.take_out(NOON_NS + 100 * SECOND_NS, 999, 5, candles)
     day.check()
     assert (day.previous_close, day.last, day.volume) == (250, 240, 1)
