@@ -18,6 +18,7 @@ from web import (
     feed_socket,
     growers,
     health,
+    history,
     invoices,
     market,
     offers,
@@ -126,6 +127,7 @@ def routes(settings: WebSettings) -> WebApplication:
         route_handlers=[
             *accounts.PUBLIC,
             *market.PUBLIC,
+            *history.PUBLIC,
             *storage.PUBLIC,
             *climate.PUBLIC,
             *contracts.PUBLIC,

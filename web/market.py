@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from marketdata import queries
 from marketdata.depth import checksum
 from marketdata.messages import CandleRow, Interval
-from matching.messages import Phase
+from matching.messages import MAX_INTEGER, Phase
 from settlement import queries as settlement_queries
 from settlement.messages import Variety, Warehouse
 from settlement.symbols import parse_symbol
@@ -160,10 +160,21 @@ async def read_book(
     request: Anyone,
     symbol: FromPath[str],
     depth: Annotated[int, QueryParameter(ge=1, le=1000, description="Levels a side at most.")] = 25,
+    at_sequence: Annotated[
+        int | None,
+        QueryParameter(ge=1, le=MAX_INTEGER, description="As readers saw it after this command; waits for it."),
+    ] = None,
+    at_ns: Annotated[
+        int | None, QueryParameter(ge=0, le=MAXIMUM_TIME, description="As readers saw it at this time.")
+    ] = None,
     min_sequence: MinSequence = None,
 ) -> Book:
-    """True of `sequence`: deltas of the feed with a later one apply to it. Empty while an auction collects."""
+    """True of `sequence`: deltas of the feed with a later one apply to it. Empty while an auction collects. With
+    `at_sequence` or `at_ns` a book of the past, from the database.
+    """
     gateway = gateway_of(request)
+    if at_sequence is not None or at_ns is not None:
+        return await _book_of_the_past(gateway, symbol, depth, at_sequence, at_ns, min_sequence)
     await live(gateway, min_sequence)
     view = gateway.book(symbol, depth)
     if view is None:
@@ -217,6 +228,38 @@ async def list_candles(
         min_sequence=min_sequence,
     )
     return Items(items=page.items, next=page.next, sequence=sequence)
+
+
+async def _book_of_the_past(
+    gateway: Gateway,
+    symbol: str,
+    depth: int,
+    at_sequence: int | None,
+    at_ns: int | None,
+    min_sequence: int | None,
+) -> Book:
+    if at_sequence is not None and at_ns is not None:
+        raise InvalidRequest(Fault("at_ns", "at_sequence or at_ns, not both"))
+    if at_ns is not None and at_ns > gateway.time_ns:
+        raise InvalidRequest(Fault("at_ns", "that time has not come yet"))
+    _known(gateway, symbol)
+    # Of a time it can only be said what the book was once all commands until then are in the database.
+    reached = at_sequence or gateway.sequence
+    _, found = await gateway.history(
+        lambda connection: queries.book(connection, symbol, at_sequence=at_sequence, at_ns=at_ns, depth=depth),
+        min_sequence=max(reached, min_sequence or 0),
+    )
+    if found is None:
+        raise NotFound("unknown_symbol", "the instrument was not defined then", field="symbol")
+    return Book(
+        symbol=found.symbol,
+        sequence=found.sequence,
+        time_ns=found.time_ns,
+        phase=found.phase,
+        bids=found.bids,
+        asks=found.asks,
+        checksum=found.checksum,
+    )
 
 
 def instrument_of(gateway: Gateway, view: InstrumentView) -> Instrument:

@@ -41,6 +41,7 @@ from settlement.queries.intake import lot, lots
 from settlement.queries.paging import DEFAULT_LIMIT, MAXIMUM_LIMIT, InvalidCursor, Page
 from settlement.queries.people import participant, participant_by_name, participants, venue
 from settlement.queries.reserves import reserves
+from settlement.queries.stock import LotsInStore, ReceiptsInStore, lots_in_store, receipts_in_store
 from settlement.queries.storage import (
     StorageIncome,
     StoragePayment,
@@ -88,9 +89,11 @@ __all__ = [
     "Fill",
     "InvalidCursor",
     "LedgerEntry",
+    "LotsInStore",
     "Origin",
     "Page",
     "ReadingsSummary",
+    "ReceiptsInStore",
     "Regrade",
     "StockChange",
     "StorageIncome",
@@ -121,6 +124,7 @@ __all__ = [
     "ledger_of_account",
     "ledger_of_cause",
     "loads",
+    "lots_in_store",
     "lot",
     "lots",
     "order",
@@ -134,6 +138,7 @@ __all__ = [
     "readings_summary",
     "receipt",
     "receipts",
+    "receipts_in_store",
     "reserves",
     "stock_changes",
     "storage_income",
