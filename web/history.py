@@ -25,8 +25,8 @@ OfWarehouse = Annotated[str | None, QueryParameter(max_length=100, description="
 
 @get("/index", tags=["index"], summary="The banana index", responses=problems())
 async def read_index(request: Anyone, min_sequence: MinSequence = None) -> Items[queries.IndexDay]:
-    """Public. The Suixi banana index of the last trading day: `SXBI` over all varieties in hundredths of a point, `SXBI-…` a
-    variety's price in hundredths of a fen per kilogram. Provisional until the next trading day begins.
+    """Public. The Suixi banana index of the last trading day: `SXBI` over all varieties in hundredths of a point,
+    `SXBI-…` a variety's price in hundredths of a fen per kilogram. Provisional until the next trading day begins.
     """
     sequence, items = await gateway_of(request).history(queries.index, min_sequence=min_sequence)
     return Items(items=items, sequence=sequence)
