@@ -410,7 +410,8 @@ class Engine:
         return engine
 
     def audit(self) -> None:
-        """Assert every invariant: money, goods, reservations, orders, and that they agree; for tests. O(state)."""
+        """Assert every invariant: money, goods, reservations, orders, and that they agree; for tests, and before each
+        snapshot. O(state)."""
         self.market.audit()
         for office in self._offices:
             office.audit()

@@ -7,8 +7,10 @@ and having snapshots written, subscribers that read book and trades. Orders come
 time, whatever has become of those before, and its latency counts from when it was due to its answer, which is
 durable. So a venue that stands still for 100 ms is seen by all orders of those 100 ms.
 
-A line a minute: latencies, memory of venue and follower, and the journal. Then each pause, which is a run of orders
-that took longer than `--pause` milliseconds, beside what the venue and the kernel counted in the second around it:
+A line a minute: latencies, processor time an order in the venue's main thread and in the follower (which other work on
+the machine hardly changes, so that growth shows there first), their memory, the journal. Then each pause, which is a
+run of orders that took longer than `--pause` milliseconds, beside what venue and kernel counted in the second around
+it:
 
     gc          collections of garbage in the venue
     commit      journal: the longest batch until it was durable
@@ -79,6 +81,9 @@ class Look(NamedTuple):
     follower_mib: float
     journal_mib: float
     snapshot: int
+    venue_ran: float
+    follower_ran: float
+    collections: float
 
 
 class Pause(NamedTuple):
@@ -115,6 +120,7 @@ class Watcher(threading.Thread):
         self.over = threading.Event()
         self._venue = venue
         self._process = Process(venue.pid)
+        self._follower = next(self._process.children())
 
     def run(self) -> None:
         while not self.over.wait(LOOK_SECONDS):
@@ -141,9 +147,18 @@ class Watcher(threading.Thread):
         seconds["client"] = sum(waited(os.getpid(), task) for task in tasks(os.getpid()))
         journal = float(re.search(r"^venue_journal_bytes (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]
         snapshot = float(re.search(r"^venue_snapshot_sequence (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]
-        follower = max((child.memory_mib() for child in self._process.children()), default=0.0)
-        mib = self._process.memory_mib()
-        return Look(time.perf_counter(), seconds, buckets, mib, follower, journal / 2**20, int(snapshot))
+        return Look(
+            time.perf_counter(),
+            seconds,
+            buckets,
+            self._process.memory_mib(),
+            self._follower.memory_mib(),
+            journal / 2**20,
+            int(snapshot),
+            schedule(pid, pid)[0],
+            schedule(self._follower.pid, self._follower.pid)[0],
+            max(buckets["gc"].values(), default=0.0),
+        )
 
 
 def tasks(pid: int) -> list[int]:
@@ -152,10 +167,16 @@ def tasks(pid: int) -> list[int]:
 
 def waited(pid: int, task: int) -> float:
     """Seconds for which a thread was ready and had no processor."""
+    return schedule(pid, task)[1]
+
+
+def schedule(pid: int, task: int) -> tuple[float, float]:
+    """Seconds for which a thread ran, and was ready and had no processor."""
     try:
-        return int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[1]) / 1e9
+        ran, ready, _ = Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()
     except OSError:
-        return 0.0
+        return 0.0, 0.0
+    return int(ran) / 1e9, int(ready) / 1e9
 
 
 async def trade(venue: VenueProcess, symbol: str, tokens: list[str], rate: float, seconds: float) -> TimedTrader:
@@ -218,13 +239,17 @@ def accounts(pause: Pause, looks: Sequence[Look]) -> dict[str, float]:
     return had
 
 
-def minute(number: int, answers: list[float], look: Look) -> None:
+def minute(number: int, answers: list[float], seconds: float, before: Look, after: Look) -> None:
     answers.sort()
     count = len(answers)
     p50, p99, p999 = (answers[min(count - 1, int(count * part))] * 1e3 for part in (0.5, 0.99, 0.999))
+    per_order = 1e6 * seconds / count / (after.at - before.at)
+    venue_us = (after.venue_ran - before.venue_ran) * per_order
+    follower_us = (after.follower_ran - before.follower_ran) * per_order
     print(
         f"{number:6}{count:9,}{p50:9.2f}{p99:9.2f}{p999:9.2f}{answers[-1] * 1e3:9.1f}"
-        f"{look.venue_mib:11,.0f}{look.follower_mib:11,.0f}{look.journal_mib:10,.0f}{look.snapshot:12,}",
+        f"{venue_us:10.0f}{follower_us:10.0f}"
+        f"{after.venue_mib:11,.0f}{after.follower_mib:11,.0f}{after.journal_mib:10,.0f}{after.snapshot:12,}",
         flush=True,
     )
 
@@ -233,7 +258,7 @@ def report(answers: list[tuple[float, float]], looks: list[Look], longer: float)
     began = answers[0][0]
     print(
         f"{'minute':>6}{'orders':>9}{'p50 ms':>9}{'p99':>9}{'p99.9':>9}{'max':>9}"
-        f"{'venue MiB':>11}{'follower':>11}{'journal':>10}{'snapshot':>12}"
+        f"{'venue us':>10}{'follower':>10}{'venue MiB':>11}{'follower':>11}{'journal':>10}{'snapshot':>12}"
     )
     number = 0
     while True:
@@ -242,9 +267,11 @@ def report(answers: list[tuple[float, float]], looks: list[Look], longer: float)
         if not took:
             break
         number += 1
-        minute(number, took, [look for look in looks if look.at <= start + 60 + LOOK_SECONDS][-1])
+        within = [look for look in looks if start - LOOK_SECONDS <= look.at <= start + 60 + LOOK_SECONDS]
+        minute(number, took, min(60.0, answers[-1][0] - start), within[0], within[-1])
     first, last = looks[0], looks[-1]
     print("\nin all, seconds:", ", ".join(f"{name} {last.seconds[name] - first.seconds[name]:.2f}" for name in CAUSES))
+    print(f"collections of garbage: {last.collections - first.collections:.0f}")
     found = pauses(answers, longer)
     print(f"\n{len(found)} pauses of more than {longer * 1e3:.0f} ms")
     causes: Counter[str] = Counter()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exchange import garbage
-from exchange.garbage import GREAT_SECONDS, LONG_SECONDS, QUIET_SECONDS, Keeper, Watch, undisturbed
+from exchange.garbage import GREAT_SECONDS, LATEST_SECONDS, LONG_SECONDS, QUIET_SECONDS, Keeper, Watch, undisturbed
 
 
 class Collector:
@@ -100,4 +100,7 @@ def test_survivors_are_looked_at_once_when_nobody_waits(monkeypatch: pytest.Monk
     assert collector.taken() == ["unfreeze", "collect", "freeze"], "long quiet: everything"
     loop.pass_time(QUIET_SECONDS)
     assert collector.taken() == [], "once"
+    loop.now += LATEST_SECONDS
+    assert trade(0, waiting=True) == []
+    assert trade(0, waiting=False) == ["unfreeze", "collect", "freeze"], "a day without quiet"
     keeper.stop()
