@@ -102,6 +102,9 @@ async def test_the_venues_own_figures(office: Office) -> None:
     figures.halt_cause, figures.pauses, figures.paused_seconds = "journal", 2, 1.5
     figures.verified_sequence = office.gateway.sequence - 4
     figures.clock_ahead_seconds, figures.follower_starts = -61.0, 3
+    figures.snapshot_sequence, figures.snapshot_age_seconds = office.gateway.sequence - 5, 90.0
+    figures.snapshot_failures, figures.journal_bytes, figures.uptime_seconds = 1, 2_048, 12.0
+    figures.gc_pauses[2].observe(0.03)
     for value in (1, 2, 3, 600):
         figures.batch_commands.observe(value)
     for value in (0.0001, 0.002, 9.0):
@@ -133,6 +136,14 @@ async def test_the_venues_own_figures(office: Office) -> None:
         "venue_paused_seconds_total 1.5",
         "venue_clock_ahead_seconds -61.0",
         "venue_follower_starts_total 3.0",
+        "venue_snapshot_age_commands 5.0",
+        "venue_snapshot_age_seconds 90.0",
+        "venue_snapshot_failures_total 1.0",
+        "venue_journal_bytes 2048.0",
+        "exchange_uptime_seconds 12.0",
+        'exchange_gc_pause_seconds_bucket{generation="2",le="0.025"} 0.0',
+        'exchange_gc_pause_seconds_bucket{generation="2",le="0.05"} 1.0',
+        'exchange_gc_pause_seconds_count{generation="0"} 0.0',
         'feed_connections{adapter="programs"} 1.0',
         'feed_connections{adapter="browsers"} 1.0',
         'feed_subscriptions{channel="heartbeat"} 2.0',
