@@ -1,4 +1,5 @@
-"""What the database alone owns, carried to another database: credentials, titles for invoices, requests for invoices.
+"""What the database alone owns, carried to another database: credentials, titles for invoices, requests for invoices,
+regions of participants, prices of other markets.
 
 One file a table, lines of JSON: the first names the columns and what they hold, each other one is a row. It can be read
 without a program of ours, and it goes from SQLite to PostgreSQL or back. Sessions stay behind: whoever had signed out
@@ -114,10 +115,12 @@ def _belonging() -> dict[Table, ColumnElement[bool]]:
         return exists().where(participants.c.participant_id == participant_id, *conditions)
 
     credentials, titles, invoices = web.tables.credentials, web.tables.invoice_titles, web.tables.invoices
+    regions = web.tables.participant_regions
     sources = (("trade", trades.c.trade_id), ("contract", contracts.c.contract_id))
     return {
         credentials: known(credentials.c.participant_id, participants.c.name == credentials.c.name),
         titles: known(titles.c.participant_id),
+        regions: known(regions.c.participant_id),
         invoices: or_(
             *((invoices.c.source == name) & exists().where(key == invoices.c.source_id) for name, key in sources)
         ),

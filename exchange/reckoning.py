@@ -21,6 +21,7 @@ from exchange.reckoning_of_contracts import Contracts
 from exchange.reckoning_of_deliveries import Deliveries
 from exchange.reckoning_of_market import MarketHistory
 from exchange.reckoning_of_stores import Stores
+from exchange.reckoning_of_trading import DailyTrading
 from marketdata.candles import start_of
 from marketdata.messages import INTERVALS
 from matching.messages import TradeExecuted
@@ -29,8 +30,9 @@ from settlement.messages import treasury
 
 Row = dict[str, Any]
 
-COMPARED_AT_ONCE: Final = 240
-"""Keys in one statement; SQLite before 3.32 took 999 values, and the longest key has four."""
+COMPARED_AT_ONCE: Final = 300
+VALUES_AT_ONCE: Final = 900
+"""Keys in one statement, and values: SQLite before 3.32 took 999, and the longest key has seven."""
 
 MAXIMUM_TOLD: Final = 20
 """Differences of one table that are told one by one."""
@@ -85,6 +87,7 @@ class Reckoning:
         self._deliveries = Deliveries(self._rows)
         self._contracts = Contracts(self._rows)
         self._history = MarketHistory(self._rows, self._differ)
+        self._daily_trading = DailyTrading(self._rows)
         self._trades = self._rows(marketdata.tables.trades)
         self._candles = self._rows(marketdata.tables.candles)
         self._latest_candle: dict[tuple[str, str], Row] = {}
@@ -115,6 +118,7 @@ class Reckoning:
         self._history.end_batch(entry.last_sequence, entry.time_ns)
 
     def _take(self, event: Any, stamp: Row) -> None:
+        self._daily_trading.take(event, stamp)
         match event:
             case messages.ExecutionReport():
                 self._orders.put(asdict(event), ended=event.status not in LIVE_STATUSES)
@@ -287,6 +291,7 @@ class Reckoning:
             self.rows += rows.count
         self.rows += self._stores.close() + self._deliveries.close() + self._contracts.close()
         self.rows += self._history.close(engine)
+        self.rows += self._daily_trading.close()
         for trade_id in sorted(self._busted ^ self._said_busted):
             said = "is not" if trade_id in self._busted else "is"
             self._differ("trades", f"{trade_id} {said} marked as busted")
@@ -394,13 +399,13 @@ class _Rows:
         self._table = table
         self._connection = connection
         self._differ = differ
-        self._key = [column.name for column in table.primary_key]
+        self.key = [column.name for column in table.primary_key]
         self.count = 0
         self.live: dict[tuple[Any, ...], Row] = {}
         self._ended: dict[tuple[Any, ...], Row] = {}
 
     def put(self, row: Row, ended: bool = False) -> None:
-        key = tuple(row[name] for name in self._key)
+        key = tuple(row[name] for name in self.key)
         if key not in self.live and key not in self._ended:
             self.count += 1
         if not ended:
@@ -408,7 +413,7 @@ class _Rows:
             return
         self.live.pop(key, None)
         self._ended[key] = row
-        if len(self._ended) >= COMPARED_AT_ONCE:
+        if len(self._ended) >= min(COMPARED_AT_ONCE, VALUES_AT_ONCE // len(self.key)):
             self._compare(self._ended)
             self._ended.clear()
 
@@ -423,10 +428,10 @@ class _Rows:
     def _compare(self, wanted: dict[tuple[Any, ...], Row]) -> None:
         if not wanted:
             return
-        columns = [self._table.c[name] for name in self._key]
+        columns = [self._table.c[name] for name in self.key]
         among = columns[0].in_([key[0] for key in wanted]) if len(columns) == 1 else tuple_(*columns).in_(list(wanted))
         stored = {
-            tuple(row._mapping[name] for name in self._key): row._mapping
+            tuple(row._mapping[name] for name in self.key): row._mapping
             for row in self._connection.execute(select(self._table).where(among))
         }
         for key, row in wanted.items():

@@ -15,6 +15,8 @@ Row = dict[str, Any]
 class Rows(Protocol):
     """The rows of one table, held against those that are put in (`exchange.reckoning`)."""
 
+    key: list[str]
+    """The columns of its key."""
     count: int
     """How many there must be."""
 

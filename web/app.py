@@ -26,6 +26,7 @@ from web import (
     receipts,
     reserves,
     statements,
+    statistics,
     storage,
     trading,
     treasury,
@@ -35,6 +36,7 @@ from web import (
 from web.bodies import MAXIMUM_BODY, JsonBody
 from web.context import SECURITY, Services, canonical_ids, known_parameters, signed_in
 from web.desk import Desk
+from web.disclosure import DisclosedDays
 from web.documents import routes as documents
 from web.documents import verification
 from web.documents.printing import Documents
@@ -102,6 +104,7 @@ def put_to_work(app: WebApplication, gateway: Gateway, feed: Feed, settings: Web
             "docs": docs.Docs(settings),
             "feed": feed,
             "reserves": reserves.Statements(settings.reserves_key, settings.reserves_every_seconds),
+            "statistics": DisclosedDays(),
             "order_entry": OrderEntry(web.desk, web.sessions),
         }
     )
@@ -132,6 +135,7 @@ def routes(settings: WebSettings) -> WebApplication:
             *climate.PUBLIC,
             *contracts.PUBLIC,
             *reserves.PUBLIC,
+            *statistics.PUBLIC,
         ],
     )
     private = Router(

@@ -1,13 +1,16 @@
-"""What an operator needs to open an empty venue and run it: people, instruments, money, phases, the clock."""
+"""What an operator needs to open an empty venue and run it: people and where they are at home, instruments, money,
+phases, the clock.
+"""
 
 from typing import Annotated, TypeVar
 
-from litestar import get, post
-from litestar.params import JSONBody
+from litestar import get, patch, post
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 from sqlalchemy.exc import IntegrityError
 
 from matching.messages import CommandRejected, DefineInstrument, InstrumentDefined, Phase, PhaseChanged, SetPhase
+from settlement.civil import venue_day
 from settlement.messages import (
     CashDeposited,
     Deposit,
@@ -18,11 +21,12 @@ from settlement.messages import (
 )
 from web.bodies import Answer, Body, Cursor, Integer, Limit, MinSequence, PositiveInteger, ShortText, Text
 from web.context import SignedIn, gateway_of, in_role, services
-from web.errors import Problem, Refused, problems
+from web.errors import NotFound, Problem, Refused, problems
 from web.market import Clock, Instrument, clock_of, instrument_of
 from web.ports import Gateway, Outcome
+from web.regions import Region, checked_region, regions_of, set_region
 from web.sessions import Sessions, has_credentials
-from web.views import Items, live, page_of
+from web.views import Items, is_id, live, page_of
 
 E = TypeVar("E")
 
@@ -42,6 +46,13 @@ class NewParticipant(Body, frozen=True):
     display_name: Text
     roles: Annotated[list[Role], Meta(min_length=1, max_length=5)]
     obliged: bool = False
+    region: Region | None = None
+
+
+class ParticipantChange(Body, frozen=True):
+    """Where he is at home from today on; null: it is not known."""
+
+    region: Region | None
 
 
 class Participant(Answer, frozen=True):
@@ -50,6 +61,7 @@ class Participant(Answer, frozen=True):
     display_name: str
     roles: tuple[Role, ...]
     obliged: bool
+    region: str | None
     sequence: int
 
 
@@ -132,7 +144,32 @@ async def list_participants(
     gateway = gateway_of(request)
     sequence = await live(gateway, min_sequence)
     shown, following = page_of(gateway.participants(), lambda each: each.participant_id, cursor, limit)
-    return Items(items=[_participant(each, sequence) for each in shown], next=following, sequence=sequence)
+    _, regions = await gateway.history(
+        lambda connection: regions_of(connection, [each.participant_id for each in shown])
+    )
+    items = [_participant(each, regions.get(each.participant_id), sequence) for each in shown]
+    return Items(items=items, next=following, sequence=sequence)
+
+
+@patch(
+    "/operator/participants/{participant_id:int}",
+    tags=["operator"],
+    summary="Say where a participant is at home",
+    guards=[runs_the_venue],
+    responses=problems(401, 403, 404, 413, 415),
+)
+async def change_participant(
+    request: SignedIn, participant_id: FromPath[int], data: JSONBody[ParticipantChange]
+) -> Participant:
+    """From today on: what statistics have told of earlier days stays."""
+    gateway = gateway_of(request)
+    region = checked_region(data.region)
+    sequence = await live(gateway)
+    participant = gateway.participant(participant_id) if is_id(participant_id) else None
+    if participant is None:
+        raise NotFound("unknown_participant", field="participant_id")
+    await _say_home(gateway, participant_id, region)
+    return _participant(participant, region, sequence)
 
 
 @post(
@@ -233,6 +270,7 @@ async def move_clock(request: SignedIn, data: JSONBody[NewTime]) -> Clock:
 
 async def admit(gateway: Gateway, sessions: Sessions, new: NewParticipant) -> Participant:
     """Register in the engine, then let sign in. Raises `Refused`, `name_taken` where someone signs in by that name."""
+    region = checked_region(new.region)
     password_hash = await sessions.passwords.hash(new.password)
     outcome = await gateway.submit(
         RegisterParticipant(name=new.name, display_name=new.display_name, roles=tuple(new.roles), obliged=new.obliged)
@@ -246,12 +284,21 @@ async def admit(gateway: Gateway, sessions: Sessions, new: NewParticipant) -> Pa
         taken = await gateway.own_records(lambda connection: has_credentials(connection, registered.participant_id))
         if taken or registered.roles != tuple(new.roles):
             raise
+    if region is not None:
+        await _say_home(gateway, registered.participant_id, region)
     try:
         await sessions.let_in(registered.participant_id, registered.name, password_hash)
     except IntegrityError:
         # The same request, sent twice at once: the other one was first.
         raise Refused("name_taken", field="name") from None
-    return _participant(registered, outcome.sequence)
+    return _participant(registered, region, outcome.sequence)
+
+
+async def _say_home(gateway: Gateway, participant_id: int, region: str | None) -> None:
+    now_ns = gateway.time_ns
+    await gateway.own_records(
+        lambda connection: set_region(connection, participant_id, region, venue_day(now_ns), now_ns)
+    )
 
 
 def done(outcome: Outcome, wanted: type[E]) -> E:
@@ -266,13 +313,14 @@ def done(outcome: Outcome, wanted: type[E]) -> E:
     raise AssertionError(f"no {wanted.__name__}, and no refusal either")
 
 
-def _participant(participant: ParticipantRegistered, sequence: int) -> Participant:
+def _participant(participant: ParticipantRegistered, region: str | None, sequence: int) -> Participant:
     return Participant(
         participant_id=participant.participant_id,
         name=participant.name,
         display_name=participant.display_name,
         roles=participant.roles,
         obliged=participant.obliged,
+        region=region,
         sequence=sequence,
     )
 
@@ -280,6 +328,7 @@ def _participant(participant: ParticipantRegistered, sequence: int) -> Participa
 PRIVATE = [
     register_participant,
     list_participants,
+    change_participant,
     define_instrument,
     book_deposit,
     change_phase,

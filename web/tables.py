@@ -1,5 +1,5 @@
-"""Tables that the database alone owns: who may sign in, who is signed in, and what invoices were asked for. They cannot
-change a match or a balance.
+"""Tables that the database alone owns: who may sign in, who is signed in, what invoices were asked for, where people
+are at home, and prices of other markets. They cannot change a match or a balance.
 
 Participants themselves and their roles live in the engine and are projected to `settlement.tables`. Times are
 nanoseconds since 1970 UTC.
@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -122,3 +123,77 @@ invoices = Table(
 )
 """Invoices that were asked for. `buyer` and `seller` are their titles as of then; a trade or contract has one request
 at most that was not withdrawn. One invoice may stand for several trades of the same two parties."""
+
+participant_regions = Table(
+    "participant_regions",
+    metadata,
+    Column("participant_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("since_day", BigInteger, primary_key=True, autoincrement=False),
+    Column("region", Text),
+    Column("changed_ns", BigInteger, nullable=False),
+    CheckConstraint("participant_id > 0", "participant_id"),
+    CheckConstraint("region <> ''", "region"),
+)
+"""Where a participant is at home from a local day on (counted from 1970-01-01), in words for people; null: not known
+any more. What was published of earlier days stays as it is, so a change is a row of its own."""
+
+price_series = Table(
+    "price_series",
+    metadata,
+    Column("series_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    UniqueConstraint("source", "origin", "currency", "unit"),
+    CheckConstraint("source <> '' AND currency <> '' AND unit <> ''", "names"),
+)
+"""Prices that others publish: one series is one source's, of one origin (or kind), in one currency a unit."""
+
+price_imports = Table(
+    "price_imports",
+    metadata,
+    Column("import_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("imported_ns", BigInteger, nullable=False),
+    Column("imported_by", BigInteger),
+    Column("rows", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("existing", BigInteger, nullable=False),
+    Column("conflicts", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    UniqueConstraint("source", "digest"),
+    CheckConstraint("length(digest) = 32", "digest"),
+    CheckConstraint("rows = added + existing + conflicts + rejected", "rows"),
+)
+"""Files that were imported, as the last import of the same file found them; `digest` is SHA-256 of the file. `rows` are
+all of its lines that hold anything but the header: none is lost. `imported_by` is null for the command line."""
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("series_id", BigInteger, ForeignKey("price_series.series_id"), primary_key=True, autoincrement=False),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("price", BigInteger, nullable=False),
+    Column("scale", BigInteger, nullable=False),
+    Column("import_id", BigInteger, ForeignKey("price_imports.import_id"), nullable=False, index=True),
+    CheckConstraint("price >= 0 AND scale BETWEEN 0 AND 9", "price"),
+)
+"""A day's price (days since 1970-01-01): `price` divided by ten to the power of `scale`, exactly as it was written."""
+
+price_rejects = Table(
+    "price_rejects",
+    metadata,
+    Column("import_id", BigInteger, ForeignKey("price_imports.import_id"), primary_key=True, autoincrement=False),
+    Column("line", BigInteger, primary_key=True, autoincrement=False),
+    Column("field", Text),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    CheckConstraint("line > 0", "line"),
+)
+"""Rows of a file that became no price, with their text: what cannot be read, and prices that differ from the one that
+is there (`conflict`)."""

@@ -21,8 +21,19 @@ from settlement.tables import storable
 Row = dict[str, Any]
 """Column names and values; each row of a table has them all. None is NULL, in a JSON column too."""
 
-Present = Literal["refuse", "keep"] | tuple[str, ...]
-"""What becomes of a row whose key is there already: an error, nothing, or it is overwritten but for these columns."""
+MAXIMUM_SUM: Final = 2**63 - 1
+"""Sums stop here: no market reaches it, and a column that overflowed would stop the view for good."""
+
+
+class Sums(Struct, frozen=True):
+    """Columns that the values of a row whose key is there already are added to; the rest stays."""
+
+    columns: tuple[str, ...]
+
+
+Present = Literal["refuse", "keep"] | tuple[str, ...] | Sums
+"""What becomes of a row whose key is there already: an error, nothing, it is overwritten but for these columns, or is
+added to."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _postgresql: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -49,6 +60,14 @@ def set_rows(
 def keep_rows(connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct]) -> None:
     """As `add_rows`, but what is there stays as it is."""
     _write(connection, table, rows, "keep")
+
+
+def sum_rows(
+    connection: Connection, table: Table, rows: Sequence[Row] | Sequence[Struct], columns: tuple[str, ...]
+) -> None:
+    """As `add_rows`, but where the key is there, add to its sums. Keys must differ among the rows, and nothing be
+    negative: the table's rules are held against the row before it is added."""
+    _write(connection, table, rows, Sums(columns))
 
 
 def fit(row: Row) -> Row:
@@ -99,8 +118,16 @@ def _otherwise(table: Table, present: Present) -> str:
     keys = ", ".join(_quote(column.name) for column in table.primary_key)
     if present == "keep":
         return f" ON CONFLICT ({keys}) DO NOTHING"
+    if isinstance(present, Sums):
+        sums = ", ".join(f"{_quote(name)} = {_sum(_quote(table.name), _quote(name))}" for name in present.columns)
+        return f" ON CONFLICT ({keys}) DO UPDATE SET {sums}"
     rest = (_quote(column.name) for column in table.c if not column.primary_key and column.name not in present)
     return f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in rest)}"
+
+
+def _sum(table: str, column: str) -> str:
+    old, new = f"{table}.{column}", f"excluded.{column}"
+    return f"CASE WHEN {old} > {MAXIMUM_SUM} - {new} THEN {MAXIMUM_SUM} ELSE {old} + {new} END"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Orders as last reported, their fills, and trades that were taken back."""
+"""Orders as last reported, their fills, trades that were taken back, and what was traded on each day."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Executable, bindparam, update
 from settlement import tables
 from settlement.messages import ExecutionReport, TradeBusted, TradeSettled
 from settlement.projection.rows import Row, add_rows, fit, set_rows
+from settlement.projection.statistics import DailyTrading
 from settlement.projection.subject import Taker
 
 
@@ -17,6 +18,7 @@ class Trading:
         self._orders: dict[int, ExecutionReport] = {}
         self._fills: list[Row] = []
         self._busts: list[Row] = []
+        self._daily = DailyTrading()
 
     def takers(self) -> Mapping[type, Taker]:
         return {ExecutionReport: self._report, TradeSettled: self._settle, TradeBusted: self._bust}
@@ -28,12 +30,14 @@ class Trading:
         add_rows(connection, tables.busts, self._busts)
         if self._busts:
             connection.execute(_bust_fills(), [{"of": bust["trade_id"]} for bust in self._busts])
+        self._daily.write(connection)
 
     def _report(self, event: ExecutionReport, _sequence: int, _time_ns: int) -> None:
         self._orders[event.order_id] = event
 
     def _settle(self, event: TradeSettled, sequence: int, time_ns: int) -> None:
         self._fills += _fills(event, sequence, time_ns)
+        self._daily.count(event, time_ns)
 
     def _bust(self, event: TradeBusted, sequence: int, time_ns: int) -> None:
         row = {
@@ -44,6 +48,7 @@ class Trading:
             "reason": event.reason,
         }
         self._busts.append(fit(row))
+        self._daily.take_out(event.trade, event.traded_ns)
 
 
 def _storable(report: ExecutionReport) -> ExecutionReport:

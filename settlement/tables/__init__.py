@@ -33,6 +33,7 @@ from settlement.tables.delivery import buy_in_attempts, buy_ins, deliveries, loa
 from settlement.tables.depository import receipt_merges, receipt_transfers, receipts, regrades, stock_changes
 from settlement.tables.intake import lots
 from settlement.tables.people import participants, venue_configurations
+from settlement.tables.statistics import daily_totals, daily_trading
 from settlement.tables.storage import storage_payments, wastage_claims, wastage_settlements, wastage_shares
 from settlement.tables.trading import busts, fills, orders
 from settlement.tables.treasury import accounts, adjustments, balances, deposits, transfers
@@ -51,6 +52,8 @@ __all__ = [
     "cold_chain_receipts",
     "contract_steps",
     "contracts",
+    "daily_totals",
+    "daily_trading",
     "deliveries",
     "deposits",
     "fills",
