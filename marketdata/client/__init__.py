@@ -9,20 +9,31 @@ off, and trades.
 It needs msgspec, websockets, httpx and sortedcontainers, and nothing of the venue's own programs.
 """
 
-from marketdata.client.books import Book, BookView, OrderBook, Queued
+from marketdata.client.blocking import SyncFeedClient, SyncMessages
+from marketdata.client.books import Book, BookView, Offers, OrderBook
 from marketdata.client.errors import Disconnected, FeedError, Overflow, Refused
 from marketdata.client.feed_client import FeedClient, Patience, Subscription
+from marketdata.client.frames import to_frame
+from marketdata.client.history import CandleSeries, History, IndexDay, Instrument, Tape
 from marketdata.client.listening import Messages
 
 __all__ = [
     "FeedClient",
+    "SyncFeedClient",
     "Patience",
     "Messages",
+    "SyncMessages",
     "Subscription",
     "Book",
     "BookView",
     "OrderBook",
-    "Queued",
+    "Offers",
+    "History",
+    "Instrument",
+    "Tape",
+    "CandleSeries",
+    "IndexDay",
+    "to_frame",
     "FeedError",
     "Refused",
     "Disconnected",

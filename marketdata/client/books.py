@@ -1,4 +1,5 @@
-"""Books as a reader's messages make them: by level (`Book`) and by order (`OrderBook`).
+"""Books as a reader's messages make them: by level (`Book`), by order (`OrderBook`), and the offers that stand without
+one (`Offers`).
 
 Prices are integers in fen per kilogram, quantities in kilograms; bids stand best first, and so do asks.
 """
@@ -10,7 +11,16 @@ from itertools import islice
 from msgspec import Struct
 
 from marketdata.depth import DepthSide, checksum
-from marketdata.messages import BookMessage, Level
+from marketdata.messages import (
+    BookMessage,
+    Level,
+    LotRow,
+    LotsMessage,
+    LotsSnapshot,
+    OrderRow,
+    OrdersMessage,
+    OrdersSnapshot,
+)
 from matching.messages import Side
 
 
@@ -64,15 +74,6 @@ class Book:
         )
 
 
-class Queued(Struct, frozen=True):
-    """An order that stands in the book; `order` is the venue's public id of it and reveals no participant."""
-
-    order: int
-    side: Side
-    price: int
-    quantity: int
-
-
 class _Queues:
     """One side: level key → order → quantity, in the order of priority. Keys ascend towards the best price."""
 
@@ -114,32 +115,39 @@ class OrderBook:
         self._bids = _Queues(1)
         self._asks = _Queues(-1)
 
-    def clear(self) -> None:
-        """A snapshot begins."""
-        self._orders, self._bids, self._asks = {}, _Queues(1), _Queues(-1)
+    def apply(self, message: OrdersSnapshot | OrdersMessage) -> bool:
+        """Take in a message; False where it does not fit what is known. O(log levels), of a snapshot O(orders).
 
-    def add(self, order: int, side: Side, price: int, quantity: int) -> bool:
-        """Put an order at the end of its queue. False where it stands in the book already; it is moved there then.
-        O(log levels).
+        Several messages of one command share its sequence, and who goes on from the middle of them hears some again.
+        To hear them again in order changes nothing in the end, so what does not fit is no fault there.
         """
-        known = order in self._orders
-        if known:
-            self.remove(order)
+        self.sequence, self.time_ns = message.sequence, message.time_ns
+        if isinstance(message, OrdersSnapshot):
+            self._orders, self._bids, self._asks = {}, _Queues(1), _Queues(-1)
+            return all(self._add(row.order, row.side, row.price, row.quantity) for row in message.orders)
+        if message.action == "add":
+            fits = self._add(message.order, message.side, message.price, message.quantity)
+        elif message.action == "change":
+            fits = self._change(message.order, message.side, message.price, message.quantity)
+        else:
+            fits = self._remove(message.order)
+        return fits or message.sequence == message.previous
+
+    def _add(self, order: int, side: Side, price: int, quantity: int) -> bool:
+        known = self._remove(order)
         queues = self._bids if side == "buy" else self._asks
         queues.add(order, price, quantity)
         self._orders[order] = (queues, price)
         return not known
 
-    def change(self, order: int, side: Side, price: int, quantity: int) -> bool:
-        """Another quantity in the same place. False, and nothing is done, where no such order stands there. O(1)."""
-        found = self._orders.get(order)
-        if found is None or found != ((self._bids if side == "buy" else self._asks), price):
+    def _change(self, order: int, side: Side, price: int, quantity: int) -> bool:
+        queues = self._bids if side == "buy" else self._asks
+        if self._orders.get(order) != (queues, price):
             return False
-        found[0].levels[found[0].sign * price][order] = quantity
+        queues.levels[queues.sign * price][order] = quantity
         return True
 
-    def remove(self, order: int) -> bool:
-        """Take an order away. False where it does not stand in the book. O(log levels)."""
+    def _remove(self, order: int) -> bool:
         found = self._orders.pop(order, None)
         if found is None:
             return False
@@ -149,15 +157,20 @@ class OrderBook:
     def __len__(self) -> int:
         return len(self._orders)
 
-    def queue(self, side: Side, price: int) -> list[Queued]:
+    def queue(self, side: Side, price: int) -> list[OrderRow]:
         """The orders of one price, the first to trade first. O(its orders)."""
         queues = self._bids if side == "buy" else self._asks
-        return [Queued(order, side, price, kg) for order, kg in queues.levels.get(queues.sign * price, {}).items()]
+        level = queues.levels.get(queues.sign * price, {})
+        return [OrderRow(order=order, side=side, price=price, quantity=kg) for order, kg in level.items()]
 
-    def orders(self, side: Side) -> list[Queued]:
+    def orders(self, side: Side) -> list[OrderRow]:
         """All of one side, best price first, then first come first. O(orders)."""
         queues = self._bids if side == "buy" else self._asks
-        return [Queued(order, side, price, kg) for price, level in queues.best() for order, kg in level.items()]
+        return [
+            OrderRow(order=order, side=side, price=price, quantity=kg)
+            for price, level in queues.best()
+            for order, kg in level.items()
+        ]
 
     def ahead_of(self, order: int) -> int | None:
         """Displayed kilograms that trade before this order: those of better prices, and at its own those before it.
@@ -166,14 +179,12 @@ class OrderBook:
         found = self._orders.get(order)
         if found is None:
             return None
-        queues, own_price = found
         ahead = 0
-        for price, level in queues.best():
+        for _, level in found[0].best():
             for each, quantity in level.items():
                 if each == order:
                     return ahead
                 ahead += quantity
-            assert price != own_price
         raise AssertionError("an order stands in the level of its price")
 
     def bids(self, count: int | None = None) -> list[Level]:
@@ -193,6 +204,31 @@ class OrderBook:
             bids=self.bids(count),
             asks=self.asks(count),
         )
+
+
+class Offers:
+    """What is offered of one instrument without a book: listings and one-way auctions."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.sequence = 0
+        self.time_ns = 0
+        self.standing: dict[int, LotRow] = {}
+        """By id."""
+
+    def apply(self, message: LotsSnapshot | LotsMessage) -> bool:
+        """Take in a message; False where it does not fit what is known, repetitions as in `OrderBook` aside. O(1)."""
+        self.sequence, self.time_ns = message.sequence, message.time_ns
+        if isinstance(message, LotsSnapshot):
+            self.standing = {lot.id: lot for lot in message.lots}
+            return True
+        lot = message.lot
+        known = lot.id in self.standing
+        if message.action == "remove":
+            self.standing.pop(lot.id, None)
+        else:
+            self.standing[lot.id] = lot
+        return known == (message.action != "add") or message.sequence == message.previous
 
 
 def _summed(queues: _Queues, count: int | None) -> list[Level]:

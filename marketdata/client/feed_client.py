@@ -15,6 +15,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
+from math import inf
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -24,17 +25,23 @@ from websockets import Subprotocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from marketdata.client.books import Book
+from marketdata.client.books import Book, Offers, OrderBook
 from marketdata.client.errors import Disconnected, FeedError, Refused
 from marketdata.client.listening import Listener, Messages
 from marketdata.messages import (
     AccountMessage,
     AccountSnapshot,
+    AuctionMessage,
     BookMessage,
     CandlesMessage,
     DataMessage,
     HeartbeatMessage,
+    IndexMessage,
     Interval,
+    LotsMessage,
+    LotsSnapshot,
+    OrdersMessage,
+    OrdersSnapshot,
     Rate,
     StatusMessage,
     TickerMessage,
@@ -133,12 +140,20 @@ class _Pending:
 _TYPES: Final[dict[tuple[str | None, str | None], type[DataMessage]]] = {
     ("book", "snapshot"): BookMessage,
     ("book", "delta"): BookMessage,
+    ("orders", "snapshot"): OrdersSnapshot,
+    ("orders", "delta"): OrdersMessage,
     ("trades", "snapshot"): TradesMessage,
     ("trades", "delta"): TradesMessage,
     ("ticker", "snapshot"): TickerMessage,
     ("ticker", "delta"): TickerMessage,
     ("candles", "snapshot"): CandlesMessage,
     ("candles", "delta"): CandlesMessage,
+    ("auction", "snapshot"): AuctionMessage,
+    ("auction", "delta"): AuctionMessage,
+    ("lots", "snapshot"): LotsSnapshot,
+    ("lots", "delta"): LotsMessage,
+    ("index", "snapshot"): IndexMessage,
+    ("index", "delta"): IndexMessage,
     ("status", "snapshot"): StatusMessage,
     ("status", "delta"): StatusMessage,
     ("heartbeat", "snapshot"): HeartbeatMessage,
@@ -170,6 +185,10 @@ class FeedClient:
         self.patience = patience or Patience()
         self.books: dict[str, Book] = {}
         """By symbol, of those whose channel `book` is read."""
+        self.order_books: dict[str, OrderBook] = {}
+        """Of those whose channel `orders` is read."""
+        self.offers: dict[str, Offers] = {}
+        """Of those whose channel `lots` is read."""
         self.gaps = 0
         """Deltas that did not join, each repaired by a snapshot."""
         self.bad_checksums = 0
@@ -387,14 +406,27 @@ class FeedClient:
 
     def _keep(self, message: DataMessage) -> bool:
         """Take a message into the books. False where it does not fit, which has then been counted."""
-        symbol = message.symbol
+        symbol = message.symbol or ""
         if isinstance(message, BookMessage):
-            assert symbol is not None
             book = self.books.get(symbol)
             if book is None:
                 book = self.books[symbol] = Book(symbol)
             if not book.apply(message):
                 self.bad_checksums += 1
+                return False
+        elif isinstance(message, (OrdersSnapshot, OrdersMessage)):
+            orders = self.order_books.get(symbol)
+            if orders is None:
+                orders = self.order_books[symbol] = OrderBook(symbol)
+            if not orders.apply(message):
+                self._misread(f"{message} does not fit the orders that stand")
+                return False
+        elif isinstance(message, (LotsSnapshot, LotsMessage)):
+            offers = self.offers.get(symbol)
+            if offers is None:
+                offers = self.offers[symbol] = Offers(symbol)
+            if not offers.apply(message):
+                self._misread(f"{message} does not fit the offers that stand")
                 return False
         return True
 
@@ -597,10 +629,14 @@ class FeedClient:
         self, symbols: Sequence[str], *, depth: int | None = 25, rate: Rate | None = None
     ) -> Messages[BookMessage]:
         """Subscribe, and iterate over what comes; `books` has what the messages make. `depth` is 25, 100 or None (all),
-        `rate` messages a second at most in each stream: 10, 4, or 0 (all). These methods raise `Refused` where one
-        of the symbols is not taken.
+        `rate` messages a second at most in each stream: 10, 4, or 0 (all). These methods raise `Refused` where not one
+        symbol is taken; what they give says in `refused` which were not.
         """
         return await self._start("book", symbols, depth=depth, rate=rate)
+
+    async def read_orders(self, symbols: Sequence[str]) -> Messages[OrdersSnapshot | OrdersMessage]:
+        """The book order by order; `order_books` has what the messages make. No rate merges them."""
+        return await self._start("orders", symbols)
 
     async def read_trades(self, symbols: Sequence[str], *, rate: Rate | None = None) -> Messages[TradesMessage]:
         """The tape: the last 50 first. A trade that is taken back comes again, `busted`. No rate loses any."""
@@ -616,6 +652,18 @@ class FeedClient:
         """Candles of one interval, the last 500 first; a client reads one interval of a symbol at a time."""
         return await self._start("candles", symbols, interval=interval, rate=rate)
 
+    async def read_auction(self, symbols: Sequence[str], *, rate: Rate | None = None) -> Messages[AuctionMessage]:
+        """What an uncross would come to, while an auction collects."""
+        return await self._start("auction", symbols, rate=rate)
+
+    async def read_lots(self, symbols: Sequence[str]) -> Messages[LotsSnapshot | LotsMessage]:
+        """Listings and one-way auctions; `offers` has those that stand."""
+        return await self._start("lots", symbols)
+
+    async def read_index(self, codes: Sequence[str] = ("SXBI",)) -> Messages[IndexMessage]:
+        """The banana index: `SXBI` overall in hundredths of a point, `SXBI-BXJ` and its like in hundredths of a fen."""
+        return await self._start("index", codes)
+
     async def read_status(self, symbols: Sequence[str]) -> Messages[StatusMessage]:
         """Phases."""
         return await self._start("status", symbols)
@@ -627,9 +675,7 @@ class FeedClient:
     async def _start(self, channel: str, symbols: Sequence[str], **options: Any) -> Messages[Any]:
         listener: Messages[Any] = self._listen(channel, frozenset(symbols) or None)
         try:
-            subscription = await self.subscribe(channel, symbols, **options)
-            if subscription.refused:
-                raise subscription.refused[0]
+            listener.refused = (await self.subscribe(channel, symbols, **options)).refused
         except BaseException:
             listener.close()
             raise
@@ -646,9 +692,10 @@ class FeedClient:
 
     async def until(self, condition: Callable[[], object], seconds: float | None = None) -> None:
         """Wait until something is true of what this client knows. Raises `TimeoutError` (after `patience.answer_s`
-        unless said otherwise), or the failure that ended the client.
+        unless said otherwise; `inf`: never), or the failure that ended the client.
         """
-        async with asyncio.timeout(self.patience.answer_s if seconds is None else seconds):
+        limit = self.patience.answer_s if seconds is None else seconds
+        async with asyncio.timeout(None if limit == inf else limit):
             while not condition():
                 if self.failure is not None:
                     raise self.failure

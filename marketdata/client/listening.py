@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from marketdata.client.errors import FeedError, Overflow
+from marketdata.client.errors import FeedError, Overflow, Refused
 from marketdata.messages import DataMessage
 
 M = TypeVar("M", bound=DataMessage)
@@ -43,6 +43,8 @@ class Messages(Generic[M]):
     ) -> None:
         self.channel = channel
         self.symbols = symbols
+        self.refused: list[Refused] = []
+        """The symbols that were asked for and that the venue does not have."""
         self._room = room
         self._forget = forget
         self._queue: deque[M] = deque()
@@ -82,6 +84,16 @@ class Messages(Generic[M]):
         except (TimeoutError, StopAsyncIteration):
             pass
         return taken
+
+    async def fetch(self) -> list[M]:
+        """All that wait, and where none do the next one; nothing at the end."""
+        try:
+            fetched = [await anext(self)]
+        except StopAsyncIteration:
+            return []
+        fetched += self._queue
+        self._queue.clear()
+        return fetched
 
     def close(self) -> None:
         """No more of them; what is unread can still be read."""

@@ -2,96 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from marketdata.client import Disconnected, FeedClient, Overflow, Patience, Refused
-from marketdata.feed import Connection, Feed
-from marketdata.messages import AccountChange, AccountMessage, AccountSnapshot, Error, TickerMessage, TradesMessage
-from marketdata.pump import Pump
-from marketdata.server import FeedServer
+from marketdata.depth import Depth
+from marketdata.messages import AccountChange, AccountMessage, AccountSnapshot, TickerMessage, TradesMessage
 from marketdata.wire import Encoding, Packet
-from matching.messages import InstrumentDefined, PhaseChanged
-from tests.marketdata.feed_reader import NOON_NS, on_book, trade
-
-DEADLINE_S = 10.0
-
-
-class Desk:
-    """Knows one token, and takes every order but those for nothing."""
-
-    def __init__(self) -> None:
-        self.tokens = {"good": 7}
-        self.held: asyncio.Event | None = None
-
-    async def handle(self, connection: Connection, op: str, message: dict[str, Any]) -> Any:
-        if op == "sign_in":
-            participant_id = self.tokens.get(message["token"])
-            if participant_id is None:
-                return Error(id=message["id"], code="not_signed_in", detail="no such token", field="token")
-            connection.sign_in(participant_id)
-            return {"op": "signed_in", "id": message["id"]}
-        if self.held is not None:
-            await self.held.wait()
-        if op == "cancel_all":
-            return {"op": "orders", "id": message["id"], "orders": [message["symbol"]]}
-        if message.get("quantity") == 0:
-            return Error(id=message["id"], code="invalid_quantity", detail="nothing", field="quantity")
-        fields = {key: value for key, value in message.items() if key not in ("op", "id")}
-        return {"op": "order", "id": message["id"], "order": {"did": op, **fields}}
-
-    async def disconnected(self, connection: Connection) -> None:
-        pass
-
-
-class Venue:
-    """A market of two instruments whose server can be taken away and put back on its port."""
-
-    def __init__(self) -> None:
-        self.feed = Feed(account_snapshot=lambda participant_id: {"orders": [participant_id], "balances": []})
-        self.feed.publish(1, NOON_NS, [InstrumentDefined(symbol="A"), InstrumentDefined(symbol="B")])
-        self.feed.publish(2, NOON_NS, [on_book(1, "buy", 250, 400), on_book(2, "sell", 260, 300)])
-        self.pump = Pump(self.feed, lambda: NOON_NS)
-        self.desk = Desk()
-        self.server = FeedServer(self.feed, order_entry=self.desk)
-        self.port = 0
-
-    async def open(self) -> None:
-        self.server = FeedServer(self.feed, port=self.port, order_entry=self.desk)
-        await self.server.start()
-        self.port = self.server.port
-
-    def change(self, times: int = 1) -> None:
-        for sequence in range(self.feed.sequence + 1, self.feed.sequence + 1 + times):
-            self.feed.publish(sequence, NOON_NS, [on_book(1, "buy", 250, sequence), trade(sequence, 250, 1)])
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/feed"
-
-    @property
-    def connection(self) -> Connection:
-        (connection,) = self.feed.connections
-        return connection
+from matching.messages import PhaseChanged
+from tests.marketdata.feed_reader import NOON_NS, on_book
+from tests.marketdata.small_venue import DEADLINE_S, QUICK, SmallVenue
 
 
 @pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
-    venue = Venue()
-    await venue.open()
-    venue.pump.start()
-    yield venue
-    venue.pump.stop()
-    async with asyncio.timeout(DEADLINE_S):
-        await venue.server.stop()
-
-
-QUICK = Patience(first_delay_s=0.01, longest_delay_s=0.05)
+async def venue() -> AsyncIterator[SmallVenue]:
+    async with SmallVenue().living() as venue:
+        yield venue
 
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
-async def test_a_client_keeps_books(venue: Venue, encoding: Encoding) -> None:
+async def test_a_client_keeps_books(venue: SmallVenue, encoding: Encoding) -> None:
     async with FeedClient(venue.url, encoding=encoding) as client:
         answer = await client.subscribe("book", ["A", "B"], depth=None)
         assert (answer.symbols, answer.refused, answer.resumed) == (["A", "B"], [], False)
@@ -106,7 +38,7 @@ async def test_a_client_keeps_books(venue: Venue, encoding: Encoding) -> None:
         assert (client.gaps, client.bad_checksums) == (0, 0)
 
 
-async def test_messages_are_told_in_order_and_typed(venue: Venue) -> None:
+async def test_messages_are_told_in_order_and_typed(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=QUICK) as client:
         with client.messages("trades") as trades, client.messages(symbol="A") as everything:
             await client.subscribe("trades", ["A"])
@@ -121,7 +53,7 @@ async def test_messages_are_told_in_order_and_typed(venue: Venue) -> None:
             assert channels == {"trades", "ticker", "candles"}
 
 
-async def test_messages_end_with_the_client(venue: Venue) -> None:
+async def test_messages_end_with_the_client(venue: SmallVenue) -> None:
     client = FeedClient(venue.url, patience=QUICK)
     await client.open()
     messages = client.messages()
@@ -133,7 +65,7 @@ async def test_messages_end_with_the_client(venue: Venue) -> None:
         await client.subscribe("ticker", ["A"])
 
 
-async def test_messages_left_unread_are_not_lost_in_silence(venue: Venue) -> None:
+async def test_messages_left_unread_are_not_lost_in_silence(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=Patience(unread=5)) as client:
         messages = client.messages("trades")
         await client.subscribe("trades", ["A"])
@@ -145,7 +77,7 @@ async def test_messages_left_unread_are_not_lost_in_silence(venue: Venue) -> Non
             await anext(messages)
 
 
-async def test_good_symbols_are_read_and_bad_ones_are_told(venue: Venue) -> None:
+async def test_good_symbols_are_read_and_bad_ones_are_told(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=QUICK) as client:
         answer = await client.subscribe("book", ["X", "A", "Y"])
         assert answer.symbols == ["A"]
@@ -162,7 +94,7 @@ async def test_good_symbols_are_read_and_bad_ones_are_told(venue: Venue) -> None
             await client.unsubscribe("book", ["A"])
 
 
-async def test_orders(venue: Venue) -> None:
+async def test_orders(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         assert await client.place(symbol="A", quantity=5) == {"did": "place", "symbol": "A", "quantity": 5}
         assert await client.amend(3, price=250) == {"did": "amend", "order_id": 3, "price": 250}
@@ -175,7 +107,7 @@ async def test_orders(venue: Venue) -> None:
         assert [order["quantity"] for order in many] == list(range(1, 100))
 
 
-async def test_who_is_not_welcome_is_told_at_once(venue: Venue) -> None:
+async def test_who_is_not_welcome_is_told_at_once(venue: SmallVenue) -> None:
     with pytest.raises(Refused, match="not_signed_in"):
         async with FeedClient(venue.url, token="bad"):
             pass
@@ -186,7 +118,7 @@ async def test_who_is_not_welcome_is_told_at_once(venue: Venue) -> None:
     venue.port = port
 
 
-async def test_an_account_comes_with_the_sign_in(venue: Venue) -> None:
+async def test_an_account_comes_with_the_sign_in(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         messages = client.messages("account")
         await client.subscribe("account")
@@ -203,7 +135,7 @@ async def test_an_account_comes_with_the_sign_in(venue: Venue) -> None:
         assert client.gaps == 0
 
 
-async def test_a_client_that_was_cut_off_comes_back_and_misses_nothing(venue: Venue) -> None:
+async def test_a_client_that_was_cut_off_comes_back_and_misses_nothing(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         trades = client.messages("trades", "A")
         await client.subscribe("trades", ["A"])
@@ -228,7 +160,7 @@ async def test_a_client_that_was_cut_off_comes_back_and_misses_nothing(venue: Ve
         assert await client.place(quantity=1)
 
 
-async def test_after_a_new_start_of_the_venue_there_is_a_snapshot(venue: Venue) -> None:
+async def test_after_a_new_start_of_the_venue_there_is_a_snapshot(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
@@ -236,7 +168,7 @@ async def test_after_a_new_start_of_the_venue_there_is_a_snapshot(venue: Venue) 
         await client.until(lambda: client.books["A"].sequence == 3)
         await venue.server.stop()
         venue.pump.stop()
-        restarted = Venue()
+        restarted = SmallVenue()
         restarted.port = venue.port
         restarted.change(7)
         await restarted.open()
@@ -248,7 +180,7 @@ async def test_after_a_new_start_of_the_venue_there_is_a_snapshot(venue: Venue) 
         await restarted.server.stop()
 
 
-async def test_an_answer_that_never_came_is_no_answer(venue: Venue) -> None:
+async def test_an_answer_that_never_came_is_no_answer(venue: SmallVenue) -> None:
     venue.desk.held = asyncio.Event()
     async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         placing = asyncio.create_task(client.place(quantity=1))
@@ -261,7 +193,7 @@ async def test_an_answer_that_never_came_is_no_answer(venue: Venue) -> None:
         assert await client.place(quantity=1)
 
 
-async def test_a_client_may_be_told_not_to_come_back(venue: Venue) -> None:
+async def test_a_client_may_be_told_not_to_come_back(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, reconnect=False) as client:
         await client.subscribe("status", ["A"])
         venue.connection.close(4008, "too slow")
@@ -269,7 +201,7 @@ async def test_a_client_may_be_told_not_to_come_back(venue: Venue) -> None:
             await client.until(lambda: False)
 
 
-async def test_a_token_that_ran_out_ends_the_client(venue: Venue) -> None:
+async def test_a_token_that_ran_out_ends_the_client(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, token="good", patience=QUICK) as client:
         venue.desk.tokens.clear()
         venue.connection.close(4008, "too slow")
@@ -277,7 +209,7 @@ async def test_a_token_that_ran_out_ends_the_client(venue: Venue) -> None:
             await client.until(lambda: False)
 
 
-def forge(venue: Venue, **changes: Any) -> None:
+def forge(venue: SmallVenue, **changes: Any) -> None:
     """Send what the feed would never say: the last book message again, with something changed."""
     stream = venue.feed.stream("book", "A", 25, None, 0)
     message = {**_fields(stream.snapshot().message), "kind": "delta", "previous": stream.sequence, **changes}
@@ -288,7 +220,7 @@ def _fields(message: Any) -> dict[str, Any]:
     return {name: getattr(message, name) for name in message.__struct_fields__}
 
 
-async def test_a_gap_is_found_and_repaired(venue: Venue) -> None:
+async def test_a_gap_is_found_and_repaired(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
@@ -301,7 +233,7 @@ async def test_a_gap_is_found_and_repaired(venue: Venue) -> None:
         assert (client.gaps, client.bad_checksums) == (1, 0)
 
 
-async def test_a_wrong_checksum_is_found_and_repaired(venue: Venue) -> None:
+async def test_a_wrong_checksum_is_found_and_repaired(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
@@ -311,7 +243,7 @@ async def test_a_wrong_checksum_is_found_and_repaired(venue: Venue) -> None:
         assert client.books["A"].bids() == [(250, 400, 1)]
 
 
-async def test_a_last_message_that_was_lost_is_missed_by_the_heartbeat(venue: Venue) -> None:
+async def test_a_last_message_that_was_lost_is_missed_by_the_heartbeat(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         await client.synchronised("book", "A")
@@ -323,7 +255,7 @@ async def test_a_last_message_that_was_lost_is_missed_by_the_heartbeat(venue: Ve
         assert client.books["A"].bids() == [(250, 3, 1)]
 
 
-async def test_silence_is_a_lost_connection(venue: Venue) -> None:
+async def test_silence_is_a_lost_connection(venue: SmallVenue) -> None:
     hasty = Patience(first_delay_s=0.01, longest_delay_s=0.05, silence_s=0.2)
     async with FeedClient(venue.url, patience=hasty) as client:
         venue.pump.stop()  # no heart beats any more
@@ -333,7 +265,7 @@ async def test_silence_is_a_lost_connection(venue: Venue) -> None:
         assert client.connections >= 2
 
 
-async def test_a_book_in_an_auction_is_empty_and_then_back(venue: Venue) -> None:
+async def test_a_book_in_an_auction_is_empty_and_then_back(venue: SmallVenue) -> None:
     async with FeedClient(venue.url, patience=QUICK) as client:
         await client.subscribe("book", ["A"])
         venue.feed.publish(3, NOON_NS, [PhaseChanged(symbol="A", phase="auction")])
@@ -341,3 +273,103 @@ async def test_a_book_in_an_auction_is_empty_and_then_back(venue: Venue) -> None
         venue.feed.publish(4, NOON_NS, [PhaseChanged(symbol="A", phase="continuous")])
         await client.until(lambda: client.books["A"].bids() == [(250, 400, 1)])
         assert client.gaps == 0
+
+
+@pytest.mark.parametrize("nonsense", ['{"channel":', '"channel"', '{"channel":"gossip","kind":"delta"}', "[1,2]"])
+async def test_a_message_that_nobody_can_read_is_counted_and_costs_nothing(venue: SmallVenue, nonsense: str) -> None:
+    async with FeedClient(venue.url, patience=QUICK) as client:
+        await client.subscribe("book", ["A"])
+        await client.synchronised("book", "A")
+        venue.say(nonsense)
+        await client.until(lambda: client.bad_messages == 1)
+        venue.change(1)
+        await client.until(lambda: client.books["A"].sequence == 3)
+        assert (client.gaps, client.connections) == (0, 1)
+
+
+async def test_a_message_of_wrong_types_is_repaired(venue: SmallVenue) -> None:
+    async with FeedClient(venue.url, patience=QUICK) as client:
+        await client.subscribe("book", ["A"])
+        await client.synchronised("book", "A")
+        forge(venue, bids="none")
+        await client.until(lambda: client.bad_messages == 1)
+        await client.synchronised("book", "A")
+        venue.change(1)
+        await client.until(lambda: client.books["A"].sequence == 3)
+        assert client.books["A"].bids() == [(250, 3, 1)]
+
+
+async def test_answers_of_no_known_shape_are_counted(venue: SmallVenue) -> None:
+    async with FeedClient(venue.url, patience=QUICK) as client:
+        venue.say('{"op":"error"}')
+        venue.say('{"op":"subscribed","id":1,"symbols":7}')
+        await client.until(lambda: client.bad_messages >= 1)
+        assert (await client.subscribe("book", ["A"])).symbols == ["A"]
+
+
+async def test_what_stays_wrong_is_asked_for_less_and_less(venue: SmallVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Depth, "checksum", lambda depth: 1)
+    patience = Patience(first_delay_s=0.02, longest_delay_s=0.08)
+    loop = asyncio.get_running_loop()
+    found: list[float] = []
+    async with FeedClient(venue.url, patience=patience) as client:
+        await client.subscribe("book", ["A"])
+        while len(found) < 6:
+            await client.until(lambda: client.bad_checksums > len(found))
+            found.append(loop.time())
+        assert client.connections == 1
+    waits = [later - before for before, later in pairwise(found)]
+    # At once, then after 20, 40, 80 and again 80 thousandths; a clock may be read a little late.
+    assert all(wait > least for wait, least in zip(waits, (0.0, 0.015, 0.035, 0.07, 0.07), strict=True)), waits
+
+
+async def test_a_snapshot_that_never_came_is_asked_for_again(venue: SmallVenue) -> None:
+    hasty = Patience(first_delay_s=0.01, longest_delay_s=0.05, answer_s=0.1)
+    async with FeedClient(venue.url, patience=hasty) as client:
+        await client.subscribe("book", ["A"])
+        await client.synchronised("book", "A", 10)
+        # As if it had been lost on the way.
+        client._streams["book", "A"].last = None
+        await client.until(lambda: client._streams["book", "A"].last is not None, 10)
+        assert client.connections == 1
+
+
+async def test_an_instrument_that_is_gone_costs_itself_alone(venue: SmallVenue) -> None:
+    async with FeedClient(venue.url, patience=QUICK) as client:
+        await client.subscribe("trades", ["A"])
+        lost = await client.read_trades(["B"])
+        assert [message.kind for message in await lost.take(1)] == ["snapshot"]
+        await venue.server.stop()
+        venue.pump.stop()
+        smaller = SmallVenue(("A",))
+        smaller.port = venue.port
+        async with smaller.living():
+            with pytest.raises(Refused, match="unknown_symbol"):
+                await anext(lost)
+            await client.until(lambda: client.online)
+            assert list(client.refused) == [("trades", "B")]
+            with client.messages("trades", "A") as trades:
+                smaller.change(1)
+                assert [message.sequence for message in await trades.take(1, DEADLINE_S)] == [3]
+            await client.close()
+
+
+async def test_a_session_that_ends_is_told_to_who_reads_his_account(venue: SmallVenue) -> None:
+    async with FeedClient(venue.url, token="good", patience=QUICK) as client:
+        account = await client.read_account()
+        assert len(await account.take(1)) == 1
+        venue.connection.sign_out("he has signed out elsewhere")
+        with pytest.raises(Refused, match="signed_out"):
+            await anext(account)
+        assert (await client.subscribe("book", ["A"])).symbols == ["A"]
+
+
+async def test_a_long_symbol_is_refused_like_any_other(venue: SmallVenue) -> None:
+    async with FeedClient(venue.url, patience=QUICK) as client:
+        answer = await client.subscribe("book", ["A", "X" * 200])
+        assert (answer.symbols, [refusal.code for refusal in answer.refused]) == (["A"], ["unknown_symbol"])
+
+
+async def test_the_venue_tells_its_time(venue: SmallVenue) -> None:
+    async with FeedClient(venue.url, patience=QUICK) as client:
+        assert NOON_NS <= await client.ping() < NOON_NS + 60 * 10**9
