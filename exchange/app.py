@@ -38,6 +38,7 @@ from marketdata.server import FeedServer
 from web import reserves
 from web.app import create_app
 from web.documents.seals import key_in
+from web.one_write import OneWriteProtocol
 from web.settings import WebSettings
 
 SHUTDOWN_SECONDS: Final = 1
@@ -199,6 +200,7 @@ async def _venue(
         uvicorn.Config(
             app,
             loop="none",
+            http=OneWriteProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

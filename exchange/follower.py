@@ -50,6 +50,11 @@ if TYPE_CHECKING:
 SHADOW_SECONDS = 0.02
 """The shadow's share before the projector looks again."""
 
+GATHERING = 2
+GATHERING_SECONDS = 0.03
+"""Between two looks at the journal it rests twice as long as the last one took, and no longer than so: what is
+committed meanwhile shares a transaction, and each order of it that changed more than once is written once."""
+
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -183,6 +188,7 @@ class Follower:
 
     def _run(self) -> int:
         while True:
+            began = time.monotonic()
             # Asked before looking: what was committed before the input ended is found by a look after that end.
             closing = self._closing()
             self._ear.woken = False
@@ -204,8 +210,11 @@ class Follower:
                 return 0
             if closing and self._over():
                 return 1
-            if not busy and not self._ear.woken:
-                self._wait()
+            if not busy:
+                ended = time.monotonic()
+                if not self._ear.woken:
+                    self._wait()
+                self._gather(ended + min(GATHERING * (ended - began), GATHERING_SECONDS))
 
     def _project(self) -> bool:
         """Bring the database to the journal's end, or as far as it comes; says whether it got there.
@@ -319,6 +328,12 @@ class Follower:
         ends = [each for each in (self._retry_at, self._end) if each is not None]
         left = max(0.0, min(ends) - time.monotonic()) if ends else None
         self._ear.listen(left, [] if self._writer is None else self._writer.says)
+
+    def _gather(self, until: float) -> None:
+        """Let what is committed until then come together, unless the end has come."""
+        left = until - time.monotonic()
+        if left > 0 and not self._closing():
+            time.sleep(left)
 
     def _closing(self) -> bool:
         self._ear.listen()
