@@ -1,5 +1,5 @@
 """The command line of the exchange: `exchange serve | demo | init | password | verify | replay | rebuild | backup |
-restore`.
+restore | tail`.
 
 Exit status: 0 done, 1 found something wrong, 2 could not start as asked (one line on standard error says what to do).
 """
@@ -71,6 +71,10 @@ def _run(options: argparse.Namespace) -> int:
             except ValueError as error:
                 raise SetupError(f"--to-time: {error}") from None
             return run_restore(_settings(options), Path(options.source), Point(options.to_sequence, time_ns))
+        case "tail":
+            from exchange.tail.run import tail, wanted_of
+
+            return tail(wanted_of(options, _settings(options)))
         case _:
             from exchange import logs
             from exchange.follower import SnapshotPlan, follow
@@ -168,6 +172,35 @@ def _parser() -> argparse.ArgumentParser:
     point.add_argument(
         "--to-time", metavar="TIME", help="leave out what came after this time, as 2026-11-24T10:15:30+08:00"
     )
+    tail = commands.add_parser("tail", help=(text := "the feed in a terminal; JSON lines in a pipe"), description=text)
+    tail.add_argument("symbols", nargs="*", metavar="SYMBOL", help="instruments; none: all that the venue lists")
+    tail.add_argument("--url", metavar="WS_URL", help="the feed (ws://127.0.0.1:8001, or as the settings say)")
+    tail.add_argument("--web", metavar="URL", help="where instruments are listed (http://127.0.0.1:8000, likewise)")
+    tail.add_argument(
+        "--channel",
+        action="append",
+        dest="channels",
+        metavar="NAME",
+        help="JSON lines of this channel, also on a terminal; may be repeated (book, trades, ticker)",
+    )
+    tail.add_argument("--json", action="store_true", help="JSON lines also on a terminal")
+    tail.add_argument("--interval", default="1m", help="of the channel candles: 1m, 5m, 15m, 1h, 1d, 1w (1m)")
+    tail.add_argument("--rate", type=int, choices=(0, 10, 4), help="messages a second at most in a stream; 0: all")
+    tail.add_argument("--count", type=int, metavar="N", help="end after so many lines")
+    tail.add_argument("--language", choices=("zh", "en"), help="of the screen; else that of the locale")
+    tail.add_argument("--config", metavar="FILE", help="settings as TOML; flags and EXCHANGE_… variables come first")
+    export = command("export", "write a dataset of the public history as CSV or Parquet")
+    export.add_argument("dataset", nargs="?", metavar="DATASET", help="--list names them")
+    export.add_argument("--list", action="store_true", help="name the datasets, and what each holds")
+    export.add_argument("--symbol", metavar="SYMBOL", help="of this instrument alone, or of this code of the index")
+    export.add_argument("--from", dest="from_time", metavar="TIME", help="a date, a time with its zone, nanoseconds")
+    export.add_argument("--to", dest="to_time", metavar="TIME", help="before this, likewise")
+    export.add_argument("--interval", choices=("1m", "5m", "15m", "1h", "1d", "1w"), help="of candles; else all")
+    export.add_argument("--every", type=_positive, metavar="SECONDS", help="from one of the books to the next (3600)")
+    export.add_argument("--depth", type=_positive, metavar="N", help="levels a side of the books (25)")
+    export.add_argument("--format", choices=("csv", "parquet"), help="else as the file's name ends, else csv")
+    export.add_argument("--out", metavar="FILE", help="else standard output")
+    _add_prices(command("prices", "price series of other markets: import, list"))
     command("follow", "the follower process; the venue starts it by itself")
     return parser
 

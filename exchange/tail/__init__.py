@@ -1,0 +1,1 @@
+"""`exchange tail`: the feed in a terminal."""
