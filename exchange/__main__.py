@@ -189,18 +189,6 @@ def _parser() -> argparse.ArgumentParser:
     tail.add_argument("--count", type=int, metavar="N", help="end after so many lines")
     tail.add_argument("--language", choices=("zh", "en"), help="of the screen; else that of the locale")
     tail.add_argument("--config", metavar="FILE", help="settings as TOML; flags and EXCHANGE_… variables come first")
-    export = command("export", "write a dataset of the public history as CSV or Parquet")
-    export.add_argument("dataset", nargs="?", metavar="DATASET", help="--list names them")
-    export.add_argument("--list", action="store_true", help="name the datasets, and what each holds")
-    export.add_argument("--symbol", metavar="SYMBOL", help="of this instrument alone, or of this code of the index")
-    export.add_argument("--from", dest="from_time", metavar="TIME", help="a date, a time with its zone, nanoseconds")
-    export.add_argument("--to", dest="to_time", metavar="TIME", help="before this, likewise")
-    export.add_argument("--interval", choices=("1m", "5m", "15m", "1h", "1d", "1w"), help="of candles; else all")
-    export.add_argument("--every", type=_positive, metavar="SECONDS", help="from one of the books to the next (3600)")
-    export.add_argument("--depth", type=_positive, metavar="N", help="levels a side of the books (25)")
-    export.add_argument("--format", choices=("csv", "parquet"), help="else as the file's name ends, else csv")
-    export.add_argument("--out", metavar="FILE", help="else standard output")
-    _add_prices(command("prices", "price series of other markets: import, list"))
     command("follow", "the follower process; the venue starts it by itself")
     return parser
 
