@@ -220,6 +220,18 @@ async def test_many_under_way_enter_in_the_order_sent(office: Office, line: Line
     assert answers == set(range(200))
 
 
+async def test_what_goes_another_way_keeps_its_place(office: Office, line: Line) -> None:
+    """To cancel all takes a task and to place takes none, and yet neither overtakes the other."""
+    await line.sign_in(office)
+    await line.send(op="place", id=1, **buy("a", 1, 200))
+    await line.send(op="cancel_all", id=2)
+    await line.send(op="place", id=3, **buy("b", 1, 200))
+    answers = {answer["id"]: answer for answer in [await line.hear() for _ in range(3)]}
+    assert [order["client_order_id"] for order in answers[2]["orders"]] == ["a"]
+    assert [order.client_order_id for order in office.gateway.live_orders(TRADER)] == ["b"]
+    assert answers[1]["order"]["sequence"] < answers[2]["sequence"] < answers[3]["order"]["sequence"]
+
+
 async def test_an_answer_waits_for_the_journal_and_others_do_not_wait_for_it(office: Office, line: Line) -> None:
     await line.sign_in(office)
     office.gateway.hold = asyncio.Event()
