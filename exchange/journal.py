@@ -3,8 +3,8 @@
 A row holds the commands of a batch and the events that they caused, as compact MessagePack. Its `chain` is the
 BLAKE2b-256 of the chain before it, the numbers of the row, both payloads and the state hash where there is one; the
 first row follows the hash of the journal's own birth certificate. So nothing can be changed, left out or put in
-between without every later row showing it. A tail that is missing cannot show itself: `require_reaching` compares the
-end with what others have seen.
+between without every later row showing it. A tail that is missing cannot show itself: `require_reaching` and
+`require_marked` compare the end with what others have seen.
 
 A journal is cut into segments, by the rules under which its rows were made: the birth certificate is the first, and a
 release with other rules begins another at the end (`begin_segment`), which holds the engine's state there. The row
@@ -15,6 +15,9 @@ either. What is re-executed begins at `base`; rows before it are read, and no mo
     ├── JournalUnavailable    cannot be opened, read or written
     │   └── JournalLocked     another venue has it open
     └── JournalCorrupt        is not what was written
+
+Beside it stands a mark (`exchange.mark`), written after each commit: a journal that ends before its mark has lost rows
+at its end, and is refused before SQLite has touched what is left.
 
 The store is SQLite in WAL mode with `synchronous=FULL`: a commit returns after the log is on the disk. Readers, also
 in other processes, do not block the writer, nor it them. A store that injects faults, or another database, takes its
@@ -40,6 +43,7 @@ import msgspec
 from msgspec import Struct
 
 from exchange.engine import ENGINE_VERSION as RULES_VERSION
+from exchange.mark import Mark, MarkDamaged, Marker, hash_of, mark_path, read_mark
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry, decode_commands, decode_events, encode
 
 FORMAT_VERSION: Final = 2
@@ -270,6 +274,26 @@ def require_reaching(journal: JournalReader, sequence: int, seen_by: str) -> Non
     end = journal.tip().sequence
     if end < sequence:
         raise JournalCorrupt(f"the journal ends at sequence {end}, but {seen_by} has seen {sequence}: rows are lost")
+
+
+_MOVED: Final = "where it was replaced on purpose, move the mark away"
+
+
+def require_marked(journal: "SqliteJournalReader", mark: Mark) -> None:
+    """Hold the journal against its mark, which was read before. Raises `JournalCorrupt`. O(log rows)."""
+    name = mark_path(journal.path).name
+    if mark.venue != hash_of(journal.birth().venue_id):
+        raise JournalCorrupt(
+            f"{name} is of another venue's journal: {journal.path.name} was put in its place; {_MOVED}"
+        )
+    end = journal.tip().sequence
+    if end < mark.sequence:
+        raise JournalCorrupt(
+            f"the journal ends at sequence {end}, but {name} says that {mark.sequence} was written: rows are lost; "
+            f"keep the folder and restore the newest backup into another; {_MOVED}"
+        )
+    if mark.sequence and journal.record_of(mark.sequence).chain != mark.chain:
+        raise JournalCorrupt(f"the journal differs at sequence {mark.sequence} from what {name} says; {_MOVED}")
 
 
 _SCHEMA = """
@@ -550,8 +574,11 @@ class SqliteJournal(SqliteJournalReader):
         """`venue_id` and `created_ns` are taken where the journal is new: at random and from the clock unless
         given. `other_rules` opens one of another engine version too, for `begin_segment`."""
         self._engine_version = engine_version
+        self.mark_trouble: str | None = None
+        """Why the journal's end could not be held against its mark, where there is one."""
         with ExitStack() as opening:
             opening.callback(os.close, lock_journal(path))
+            self._check_mark(path)
             if not path.exists():
                 _create(path, engine_version, venue_id or secrets.token_hex(16), created_ns or time.time_ns())
             with _sqlite_errors(path):
@@ -565,7 +592,58 @@ class SqliteJournal(SqliteJournalReader):
             if written != engine_version and not other_rules:
                 raise JournalUnavailable(f"{path}: written by engine version {written}, this is {engine_version}")
             self._end = self.tip()
+            self._marker = self._make_mark()
+            opening.callback(self._close_mark)
             self._opened = opening.pop_all()
+
+    def _check_mark(self, path: Path) -> None:
+        """Before anything is opened for writing, which would take what SQLite makes of a damaged log for the truth and
+        throw the rest away. Raises `JournalCorrupt`, `JournalUnavailable`."""
+        try:
+            mark = read_mark(path)
+        except MarkDamaged as error:
+            self.mark_trouble = f"{error}: nothing tells whether the journal's last rows are missing"
+            return
+        if mark is None:
+            return
+        if not path.exists():
+            if mark.sequence:
+                raise JournalCorrupt(
+                    f"{path} is gone, and {mark_path(path).name} says that {mark.sequence} was written: restore the "
+                    f"newest backup into another folder; {_MOVED}"
+                )
+            return
+        reader = SqliteJournalReader(path)
+        try:
+            require_marked(reader, mark)
+        finally:
+            reader.close()
+
+    def _make_mark(self) -> Marker:
+        """One that is on the disk, and reaches the end. Raises `JournalUnavailable`."""
+        last = self.last()
+        try:
+            marker = Marker(self.path, self._birth.venue_id)
+            try:
+                marker.write(
+                    0 if last is None else last.last_sequence, self._birth.chain() if last is None else last.chain
+                )
+                marker.sync()
+                _sync_folder(self.path.parent)
+            except OSError:
+                marker.close()
+                raise
+        except OSError as error:
+            raise JournalUnavailable(f"{mark_path(self.path)}: {error.strerror}") from error
+        return marker
+
+    def _close_mark(self) -> None:
+        try:
+            self._marker.sync()
+        except OSError as error:
+            raise JournalUnavailable(f"{mark_path(self.path)}: {error.strerror}") from error
+        finally:
+            self._marker.close()
 
     @staticmethod
     def open_reader(path: Path) -> SqliteJournalReader:
@@ -633,7 +711,7 @@ class SqliteJournal(SqliteJournalReader):
 
     def append(self, record: Record) -> None:
         """One insert in a transaction of its own, on the disk on return: a sync of the log, 0.2 ms on the disk we
-        measured."""
+        measured. Then the mark, which nobody waits to see on the disk."""
         assert record.first_sequence == self._end.sequence + 1, "rows go on from the last one"
         with _sqlite_errors(self.path):
             self._writing.execute(
@@ -648,6 +726,10 @@ class SqliteJournal(SqliteJournalReader):
                     record.state_hash,
                 ),
             )
+        try:
+            self._marker.write(record.last_sequence, record.chain)
+        except OSError as error:
+            raise JournalUnavailable(f"{mark_path(self.path)}: {error.strerror}") from error
         self._end = self._tip_of(record)
 
     def close(self) -> None:

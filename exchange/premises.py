@@ -64,6 +64,8 @@ def premises(
         journal = SqliteJournal(settings.journal_path, other_rules=True)
     except JournalError as error:
         raise SetupError(str(error)) from None
+    if journal.mark_trouble is not None:
+        _log.error("%s", journal.mark_trouble)
     try:
         _compare_with_database(settings, journal)
         try:

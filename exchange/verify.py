@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from exchange.database import DatabaseProblem, DatabaseUnreachable, check_schema, connect, unreachable
 from exchange.engine import Engine
-from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader
+from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader, require_marked
+from exchange.mark import MarkDamaged, read_mark
 from exchange.progress import Meter
 from exchange.projector import ForeignJournal, check_cursor, cursor, projection
 from exchange.protocol import Entry
@@ -74,6 +75,7 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
         return False
     try:
         require_rules(journal)
+        marked = _marked(journal, report)
         end = journal.tip().sequence
         engine = beginning(journal, Engine.restore) or Engine()
         snapshots = SnapshotCheck(Snapshots.beside(journal.path), journal, report)
@@ -149,7 +151,21 @@ def _verify(journal: SqliteJournalReader, connection: Connection, report: Callab
             f"database: agrees with the journal at sequence {reached}, {behind} commands behind, in "
             f"{reckoning.rows:,} rows"
         )
-    return judged and not broken and not violations and not snapshots.wrong and not reckoning.differences
+    sound = marked and not broken and not violations and not snapshots.wrong
+    return judged and sound and not reckoning.differences
+
+
+def _marked(journal: SqliteJournalReader, report: Callable[[str], Any]) -> bool:
+    """Whether the mark beside the journal can be read, or there is none. Raises `JournalCorrupt` where the journal ends
+    before it."""
+    try:
+        mark = read_mark(journal.path)
+    except MarkDamaged as error:
+        report(f"mark: {error}: the next start writes it anew")
+        return False
+    if mark is not None:
+        require_marked(journal, mark)
+    return True
 
 
 def _require_file(backend: str, name: str | None) -> None:

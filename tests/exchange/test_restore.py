@@ -220,6 +220,7 @@ def test_the_whole_backup_keeps_all(house: House, new: Settings, capsys: pytest.
         "exchange.sqlite",
         "journal.sqlite",
         "journal.sqlite.lock",
+        "journal.sqlite.mark",
         "snapshots",
     ]
     for what in ("checking the backup", "checking the journal", "rebuilding"):

@@ -13,6 +13,7 @@ import exchange.projector
 from exchange.database import connect, sqlite_url, upgrade
 from exchange.engine import Engine
 from exchange.journal import SqliteJournal
+from exchange.mark import mark_path
 from exchange.sums import Sums
 from exchange.verify import run_verify
 from tests.exchange.days import a_day_of_trading, journal_of, project
@@ -308,13 +309,22 @@ def test_a_changed_journal_is_named(house: House) -> None:
     assert house.said[-1].startswith("journal: the row at sequence 30 does not fit the chain")
 
 
-def test_a_journal_that_ends_before_the_databases_cursor_is_named(house: House) -> None:
+def test_a_journal_that_ends_before_its_mark_or_the_databases_cursor_is_named(house: House) -> None:
     connection = sqlite3.connect(house.path)
     with connection:
         connection.execute("DELETE FROM batches WHERE last_sequence > 100")
     connection.close()
     assert house.verify() == 1
+    assert "the journal ends at sequence 100, but journal.sqlite.mark says that" in house.said[-1]
+    mark_path(house.path).unlink()
+    assert house.verify() == 1
     assert "rows of the journal are lost" in house.said[-1]
+
+
+def test_a_damaged_mark_is_named(house: House) -> None:
+    mark_path(house.path).write_bytes(bytes(80))
+    assert house.verify() == 1
+    assert house.said[0] == "mark: journal.sqlite.mark is damaged: the next start writes it anew"
 
 
 def test_a_damaged_file_is_named(house: House) -> None:

@@ -1,7 +1,8 @@
 """A journal that is a plain log on the simulated disk: small enough to be sure of, and open to every fault of it.
 
     log    frame, frame, frame …       frame: length, hash of the payload, payload (one row)
-    mark   the last sequence written, not synced: it can only be behind, and shows when a synced tail is gone
+    mark   the last sequence written, synced at each start alone: it can only be behind, and shows when a synced tail is
+           gone
 
 A torn last frame that the mark does not ask for was never acknowledged, and is cut off at the next start.
 """
@@ -85,6 +86,8 @@ class LogJournal:
             # its sync failed, and then no other sync would write it.
             disk.write(self._log, 0, bytes(self._log.content))
             disk.sync(self._log)
+            disk.write(self._mark, 0, _mark.pack(tip.sequence))
+            disk.sync(self._mark)
         except OSError as error:
             raise JournalUnavailable(str(error)) from error
 

@@ -8,6 +8,7 @@ disk, so that what the life before had open cannot reach it.
 """
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urlparse
 import apsw
 
 import exchange.journal
+import exchange.mark
 from exchange.journal import SqliteJournal
 from tests.simulation.disk import Disk, DiskFile
 
@@ -174,10 +176,41 @@ class Connection:
             self._connection.close(True)
 
 
+class _Os:
+    """In the place of the module `os` where a mark is written."""
+
+    O_RDWR, O_CREAT, O_CLOEXEC = os.O_RDWR, os.O_CREAT, os.O_CLOEXEC
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[Disk, DiskFile]] = {}
+
+    def open(self, path: Path, flags: int, mode: int) -> int:
+        descriptor = os.open(path, flags, mode)
+        disk = _folders.get(str(path.parent))
+        if disk is not None:
+            self._open[descriptor] = (disk, disk.file(path.name))
+        return descriptor
+
+    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        if descriptor in self._open:
+            disk, file = self._open[descriptor]
+            disk.write(file, offset, data)
+        return os.pwrite(descriptor, data, offset)
+
+    def fsync(self, descriptor: int) -> None:
+        if descriptor in self._open:
+            disk, file = self._open[descriptor]
+            disk.sync(file)
+
+    def close(self, descriptor: int) -> None:
+        self._open.pop(descriptor, None)
+        os.close(descriptor)
+
+
 @contextmanager
 def sqlite_on_disk() -> Iterator[None]:
-    """Let `exchange.journal` open its files here."""
-    real = exchange.journal.sqlite3
+    """Let `exchange.journal` open its files here, and `exchange.mark` its own."""
+    real, real_os = exchange.journal.sqlite3, exchange.mark.os
     here = SimpleNamespace(
         connect=Connection,
         Connection=Connection,
@@ -186,10 +219,11 @@ def sqlite_on_disk() -> Iterator[None]:
         SQLITE_NOTADB=apsw.SQLITE_NOTADB,
     )
     exchange.journal.sqlite3 = here  # type: ignore[assignment]
+    exchange.mark.os = _Os()  # type: ignore[assignment]
     try:
         yield
     finally:
-        exchange.journal.sqlite3 = real
+        exchange.journal.sqlite3, exchange.mark.os = real, real_os
 
 
 def abandon(journal: SqliteJournal) -> None:

@@ -9,6 +9,7 @@ from tests.simulation.log_journal import LOG, MARK, LogJournal, marked
 from tests.simulation.sqlite_disk import NAME, Folder, abandon, birth_image
 
 VENUE: Final = "5eed" * 8
+MARK_BYTES: Final = 80
 
 
 class Storage(Protocol):
@@ -94,10 +95,12 @@ class SqliteStorage:
             self._folder = None
 
     def witnessed(self, image: dict[str, bytes]) -> int:
-        return 0
+        content = image.get(f"{NAME}.mark", b"")
+        return int.from_bytes(content[24:32], "big") if len(content) == MARK_BYTES else 0
 
     def damage(self, image: dict[str, bytes], chance: Random) -> tuple[str, dict[str, bytes]]:
-        name = NAME if chance.random() < 0.5 or not image.get(NAME + "-wal") else NAME + "-wal"
+        names = [name for name in (NAME, NAME + "-wal", NAME + "-wal", NAME + ".mark") if image.get(name)]
+        name = chance.choice(names)
         return _damage(image, name, chance)
 
 

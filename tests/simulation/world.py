@@ -96,6 +96,8 @@ class World:
         self.storming = False
         self._offset_ns = 0
         self._disk_slow = False
+        self._mark_behind = False
+        """A loss of power may have taken the journal's mark back, and no start has written it since."""
         self._starting = False
         self._stop_ordered = False
         self._refusable: Counter[str] | None = None
@@ -236,6 +238,7 @@ class World:
         if journal.tip().sequence == 0:
             found(journal, start.engine, start.publication, self.machine_ns(), self._operators.first_venue())
         self._judge_start(journal, start.engine)
+        self._mark_behind = False
         self._base = self.model.sequence
         self._taken = []
         self.venue = process.context.copy().run(self._serve, process, start)
@@ -345,6 +348,7 @@ class World:
     def _power_or_not(self) -> None:
         self.disk.crash(power=self._loss)
         if self._loss:
+            self._mark_behind = True
             self.database.lose_power()
         else:
             self.database.abandon()
@@ -677,6 +681,8 @@ class World:
                 seen = max(self.storage.witnessed(damaged), self._projected())
                 if start.engine.sequence < seen:
                     raise Violation(f"{what}: starts at sequence {start.engine.sequence}, and {seen} was witnessed")
+                if not self._mark_behind:
+                    raise Violation(f"{what}: starts at sequence {start.engine.sequence}, and the mark was not behind")
                 self._fire("disk: damage beyond every witness")
             again = Engine()
             for record in journal.read():
