@@ -1,5 +1,6 @@
 """`exchange verify` holds deliveries, docks, trucks and buy-ins against the journal, and names what was changed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,27 @@ def a_day_at_the_gate() -> Gate:
     return gate
 
 
-def test_a_day_at_the_gate_is_verified(tmp_path: Path, database_url: str) -> None:
-    gate = a_day_at_the_gate()
+@pytest.fixture(scope="module")
+def gate() -> Gate:
+    return a_day_at_the_gate()
+
+
+@pytest.fixture(scope="module")
+def template(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gate")
+    journal = journal_of(gate, folder / "journal.sqlite")
+    project(journal, sqlite_url(folder / "exchange.sqlite"))
+    journal.close()
+    return folder
+
+
+@pytest.fixture
+def house(template: Path, tmp_path: Path) -> Path:
+    """The data folder of that day, to be changed."""
+    return Path(shutil.copytree(template, tmp_path / "house"))
+
+
+def test_a_day_at_the_gate_is_verified(gate: Gate, tmp_path: Path, database_url: str) -> None:
     journal = journal_of(gate, tmp_path / "journal.sqlite")
     project(journal, database_url)
     said: list[str] = []
@@ -72,23 +92,18 @@ def test_a_day_at_the_gate_is_verified(tmp_path: Path, database_url: str) -> Non
         ("DELETE FROM buy_in_attempts WHERE delivery_id = 6", "buy_in_attempts: 6"),
     ],
 )
-def test_what_was_changed_is_named(tmp_path: Path, change: str, told: str) -> None:
-    gate = a_day_at_the_gate()
-    journal = journal_of(gate, tmp_path / "journal.sqlite")
-    url = sqlite_url(tmp_path / "exchange.sqlite")
-    project(journal, url)
+def test_what_was_changed_is_named(house: Path, change: str, told: str) -> None:
+    url = sqlite_url(house / "exchange.sqlite")
     database = connect(url, foreign_keys=False)
     with database.begin() as connection:
         assert connection.execute(text(change)).rowcount == 1
     database.dispose()
     said: list[str] = []
-    assert run_verify(journal.path, url, said.append) == 1
+    assert run_verify(house / "journal.sqlite", url, said.append) == 1
     assert any(line.startswith(told) for line in said), said
-    journal.close()
 
 
-def test_the_story_has_what_is_to_be_verified() -> None:
-    gate = a_day_at_the_gate()
+def test_the_story_has_what_is_to_be_verified(gate: Gate) -> None:
     assert gate.engine.delivery.last_delivery_id == 6
     assert gate.engine.buy_ins.get(6) is not None
     assert gate.time_ns < wall(10) + DAY_NS

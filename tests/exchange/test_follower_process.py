@@ -14,10 +14,11 @@ import pytest
 import uvloop
 from sqlalchemy import Engine, select, text
 
-from exchange.database import connect, sqlite_url, upgrade
+from exchange.database import connect, sqlite_url
 from exchange.follower import Ear, Follower, Report
 from exchange.follower_handle import Fault, FollowerHandle
 from exchange.projector import Projector, all_metadata
+from tests.databases import with_tables
 from tests.exchange.barter import Barter, Venue
 
 PATIENCE = 60.0
@@ -35,7 +36,7 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
 
 @pytest.fixture
 def url(database_url: str) -> str:
-    upgrade(database_url)
+    with_tables(database_url)
     return database_url
 
 
@@ -74,7 +75,7 @@ def rows(url: str) -> dict[str, list[str]]:
 def rows_at_once(venue: Venue, folder: Path) -> dict[str, list[str]]:
     """What the database must hold: the journal projected in one go, undisturbed, into a database of its own."""
     url = sqlite_url(folder / "undisturbed.sqlite")
-    upgrade(url)
+    with_tables(url)
     engine = connect(url)
     projector = Projector(engine, venue.journal)
     projector.start()
@@ -125,7 +126,7 @@ async def test_it_catches_up_is_woken_and_drains_at_the_end(
     assert await handle.wait_for(venue.sequence, PATIENCE)
     await until(lambda: handle.verified_sequence == venue.sequence)
     venue.trade(orders=5)  # nobody wakes it: it finds this when its input ends
-    await handle.stop()
+    await handle.stop(PATIENCE)
     assert handle.projected_sequence == handle.verified_sequence == venue.sequence
     assert (handle.pid, handle.fault, handle.starts) == (None, None, 1)
     assert rows(url) == rows_at_once(venue, tmp_path)
@@ -237,7 +238,7 @@ async def test_a_database_that_comes_late_is_waited_for(
     # Meanwhile the shadow works on.
     await until(lambda: handle.verified_sequence == venue.sequence)
     folder.mkdir()
-    upgrade(url)
+    with_tables(url)
     assert await handle.wait_for(venue.sequence, PATIENCE)
     assert handle.fault is None
     assert handle.starts == 1, "it did not need a new process"
@@ -247,7 +248,7 @@ async def test_a_database_that_comes_late_is_waited_for(
 async def test_a_server_that_cuts_connections_off_is_reached_again(
     venue: Venue, postgres_url: str, handles: Callable[..., FollowerHandle], tmp_path: Path
 ) -> None:
-    upgrade(postgres_url)
+    with_tables(postgres_url)
     for _ in range(32):
         venue.trade(orders=100)
     handle = handles(postgres_url)
@@ -404,7 +405,7 @@ def test_the_loop_of_the_venue_serves_it_as_well(venue: Venue, url: str) -> None
             handle.wake()
         assert await handle.wait_for(venue.sequence, PATIENCE)
         venue.trade(orders=1)
-        await handle.stop()
+        await handle.stop(PATIENCE)
         return handle
 
     handle = uvloop.run(live())

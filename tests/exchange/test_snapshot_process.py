@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from exchange.database import sqlite_url, upgrade
+from exchange.database import sqlite_url
 from exchange.engine import Engine
 from exchange.follower_handle import FollowerHandle
 from exchange.journal import SqliteJournal, seal
 from exchange.recovery import restored
 from exchange.replay import run_replay
 from exchange.snapshot import Snapshots, read_snapshot, sequence_of
+from tests.databases import with_tables
 from tests.exchange.days import a_day_of_trading
 from tests.exchange.seams import a_change_of_rules
 from tests.exchange.test_follower_process import PATIENCE, another_start, gone, until
@@ -33,7 +34,7 @@ class Venue:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal.sqlite"
         self.url = sqlite_url(folder / "exchange.sqlite")
-        upgrade(self.url)
+        with_tables(self.url)
         self.journal = SqliteJournal(self.path, venue_id="suixi", created_ns=1)
         self.snapshots = Snapshots.beside(self.path)
         self.engine = Engine()
@@ -99,7 +100,7 @@ async def test_it_takes_them_while_it_follows_and_one_when_it_drains(
     assert len(venue.kept()) == 2
     end = venue.trade(7)
     handle.committed(end)
-    await handle.stop()
+    await handle.stop(PATIENCE)
     assert handle.snapshot_sequence == end == handle.projected_sequence
     assert venue.kept()[0] == end
     assert len(venue.kept()) == 2
@@ -115,19 +116,19 @@ async def test_it_begins_with_the_newest_and_takes_none_where_nothing_happened(
     end = venue.trade(120)
     await first.start()
     await until(lambda: first.verified_sequence == end)
-    await first.stop()
+    await first.stop(PATIENCE)
     (path,) = venue.snapshots.newest_first()
     written_ns = path.stat().st_mtime_ns
     again = handles(commands=10**6)
     await again.start()
     await until(lambda: again.verified_sequence == end)
-    await again.stop()
+    await again.stop(PATIENCE)
     assert again.snapshot_sequence == 0
     assert path.stat().st_mtime_ns == written_ns
     end = venue.trade(3)
     third = handles(commands=10**6)
     await third.start()
-    await third.stop()
+    await third.stop(PATIENCE)
     assert venue.kept() == [end, end - 3]
     venue.check()
 
@@ -228,11 +229,11 @@ exchange.snapshot_writer.write = limited
 async def test_without_room_the_older_ones_stay_and_it_is_said(
     venue: Venue, handles: Callable[..., FollowerHandle]
 ) -> None:
-    first = handles()
+    first = handles(commands=10**6)  # one alone, when it drains
     end = venue.trade(60)
     await first.start()
     await until(lambda: first.verified_sequence == end)
-    await first.stop()
+    await first.stop(PATIENCE)
     (older,) = venue.snapshots.newest_first()
     content = older.read_bytes()
     handle = handles(patch=FULL.format(bytes=len(content) // 2))
@@ -257,7 +258,7 @@ async def test_a_damaged_one_is_told_and_the_one_before_serves(
         venue.trade(60)
         handle = handles(commands=10**6)
         await handle.start()
-        await handle.stop()
+        await handle.stop(PATIENCE)
     newest, before = venue.snapshots.newest_first()
     newest.write_bytes(newest.read_bytes()[:-1])
     handle = handles(commands=10**6)
@@ -265,7 +266,7 @@ async def test_a_damaged_one_is_told_and_the_one_before_serves(
     await until(lambda: handle.verified_sequence == 120)
     assert handle.snapshot_fault is not None
     assert f"a snapshot is passed over: {newest.name} is damaged in its section" in handle.snapshot_fault
-    await handle.stop()
+    await handle.stop(PATIENCE)
     assert handle.snapshot_sequence == 120, "the drain writes it anew"
     assert venue.kept() == [120, sequence_of(before)]
     venue.check()
@@ -284,7 +285,7 @@ async def test_restarted_again_and_again_it_comes_to_the_state_of_a_whole_replay
         if number % 2:
             assert handle.pid is not None
             os.kill(handle.pid, signal.SIGKILL)
-        await handle.stop()
+        await handle.stop(PATIENCE)
         said: dict[int | None, list[str]] = {None: [], 0: []}
         for way, lines in said.items():
             assert run_replay(venue.path, lines.append, from_snapshot=way, meter=Silent()) == 0, lines
@@ -314,7 +315,7 @@ async def test_a_journal_with_older_rules_has_snapshots_of_todays(
     handle = handles(commands=1)
     await handle.start()
     await until(lambda: handle.verified_sequence == engine.sequence)
-    await handle.stop()
+    await handle.stop(PATIENCE)
     assert venue.kept()[0] == engine.sequence
     assert min(venue.kept()) > seam
     with closing(SqliteJournal(venue.path)):

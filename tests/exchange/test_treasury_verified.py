@@ -1,5 +1,6 @@
 """Days at the bank go through journal and database, and `exchange verify` finds what was changed there."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,21 @@ def floor() -> Floor:
     return days_at_the_bank()
 
 
+@pytest.fixture(scope="module")
+def template(floor: Floor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("treasury")
+    journal = journal_of(floor, folder / "journal.sqlite")
+    project(journal, sqlite_url(folder / "exchange.sqlite"))
+    journal.close()
+    return folder
+
+
+@pytest.fixture
+def house(template: Path, tmp_path: Path) -> Path:
+    """The data folder of those days, to be changed."""
+    return Path(shutil.copytree(template, tmp_path / "house"))
+
+
 def test_what_the_treasury_wrote_is_verified(floor: Floor, tmp_path: Path, database_url: str) -> None:
     journal = journal_of(floor, tmp_path / "journal.sqlite")
     project(journal, database_url)
@@ -92,15 +108,12 @@ def test_what_the_treasury_wrote_is_verified(floor: Floor, tmp_path: Path, datab
         ("UPDATE pending_transfers SET amount = amount + 1 WHERE state = 'expired'", "pending_transfers"),
     ],
 )
-def test_what_was_changed_is_named(floor: Floor, tmp_path: Path, change: str, named: str) -> None:
-    journal = journal_of(floor, tmp_path / "journal.sqlite")
-    url = sqlite_url(tmp_path / "exchange.sqlite")
-    project(journal, url)
+def test_what_was_changed_is_named(house: Path, change: str, named: str) -> None:
+    url = sqlite_url(house / "exchange.sqlite")
     database = connect(url)
     with database.begin() as connection:
         assert connection.execute(text(change)).rowcount == 1
     database.dispose()
     said: list[str] = []
-    assert run_verify(journal.path, url, said.append) == 1
+    assert run_verify(house / "journal.sqlite", url, said.append) == 1
     assert any(line.startswith(f"{named}:") for line in said), said
-    journal.close()
