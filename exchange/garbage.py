@@ -29,7 +29,7 @@ YOUNG: Final = 5_000
 """Containers made beyond those gone, at which the youngest are looked at: a batch and its events fit, which are then
 gone before anybody looks."""
 
-MIDDLE: Final = 10
+MIDDLE: Final = 5
 """Rounds of the youngest for one of the next: `YOUNG` × `MIDDLE` survivors make a round of the keeper's."""
 
 NEVER: Final = 1_000_000_000
@@ -37,8 +37,8 @@ NEVER: Final = 1_000_000_000
 
 KEEPING_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 60.0
-"""So long nothing was asked for, so that nobody is likely to wait for the great round: 130 ms of processor time with
-100,000 orders."""
+"""So long nothing was asked for, so that nobody is likely to wait for the great round: 130 to 320 ms of processor time
+with 100,000 orders."""
 
 GREAT_SECONDS: Final = 3_600.0
 """At least so long from one great round to the next."""
@@ -73,7 +73,7 @@ def settle() -> None:
 def settle_alone() -> None:
     """The same for a process without a `Keeper`, nobody of whose callers waits for milliseconds."""
     settle()
-    gc.set_threshold(YOUNG, MIDDLE, MIDDLE)
+    gc.set_threshold(YOUNG, MIDDLE, 10)
 
 
 class Watch:
