@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from marketdata.client.books import Book, BookView, OrderBook
-from marketdata.client.history import CandleSeries, IndexDay, Instrument, Tape
+from marketdata.client.history import CandleSeries, IndexDay, IndexSeries, Instrument, Tape
 from marketdata.messages import (
     CandlesMessage,
     IndexMessage,
@@ -42,6 +42,7 @@ Source = (
     | StatusMessage
     | IndexMessage
     | IndexDay
+    | IndexSeries
     | Book
     | BookView
     | OrderBook
@@ -330,6 +331,7 @@ _MAKERS: Final[dict[type, _Maker]] = {
     StatusMessage: _Maker(_STATUS, _status),
     IndexMessage: _Maker(_INDEX, _index_message),
     IndexDay: _Maker(_INDEX, _index_day),
+    IndexSeries: _Maker(_INDEX, lambda series: [row for each in series.days for row in _index_day(each)]),
     LotsSnapshot: _Maker(_LOTS, lambda message: map(_lot, message.lots)),
     LotRow: _Maker(_LOTS, lambda row: [_lot(row)]),
     Instrument: _Maker(_INSTRUMENTS, lambda row: [_instrument(row)]),

@@ -73,6 +73,14 @@ class IndexDay(Struct, frozen=True, kw_only=True):
     constituents: list[tuple[str, int, int]]
 
 
+class IndexSeries(Struct, frozen=True, kw_only=True):
+    """A code's trading days, ascending."""
+
+    code: str
+    days: list[IndexDay]
+    sequence: int
+
+
 class _Book(Struct, frozen=True, kw_only=True):
     symbol: str
     sequence: int
@@ -80,6 +88,10 @@ class _Book(Struct, frozen=True, kw_only=True):
     bids: list[Level]
     asks: list[Level]
     checksum: int
+
+
+class _Index(Struct, frozen=True):
+    items: list[IndexDay]
 
 
 class History:
@@ -174,16 +186,15 @@ class History:
         )
 
     def index(self, *, min_sequence: int | None = None) -> list[IndexDay]:
-        """The newest day of each code."""
-        items, _ = self._all("/index", IndexDay, None, min_sequence=min_sequence)
-        return items
+        """The newest day of each code that has a value."""
+        return _decoded(self._get("/index", min_sequence=min_sequence), _Index).items
 
     def index_days(
         self, code: str = "SXBI", *, first: str | None = None, end: str | None = None, limit: int | None = None
-    ) -> list[IndexDay]:
+    ) -> IndexSeries:
         """The trading days of a code in `[first, end)`, ISO dates, ascending: the newest `limit`, or all."""
-        items, _ = self._all(f"/index/{code}/days", IndexDay, limit, **{"from": first, "to": end})
-        return items[::-1]
+        items, sequence = self._all(f"/index/{code}/days", IndexDay, limit, **{"from": first, "to": end})
+        return IndexSeries(code=code, days=items[::-1], sequence=sequence)
 
     # Pages
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from marketdata.client import Book, BookView, CandleSeries, IndexDay, Instrument, OrderBook, Tape, to_frame
+from marketdata.client import Book, BookView, CandleSeries, IndexDay, IndexSeries, Instrument, OrderBook, Tape, to_frame
 from marketdata.client.frames import LIBRARIES, Library
 from marketdata.messages import (
     BookMessage,
@@ -137,6 +137,9 @@ def test_the_index_by_day(library: Library) -> None:
         )
         for sequence, value in ((9, None), (10, 100_100), (11, 100_235))
     ]
+    assert rows(to_frame(IndexSeries(code="SXBI", days=[], sequence=9), library)) == []
+    series = IndexSeries(code="SXBI", days=[past], sequence=9)
+    assert rows(to_frame([*live, series], library)) == rows(to_frame([past, *live], library))
     assert rows(to_frame([*live, past], library)) == [
         ("SXBI", "2026-11-18", 100_000, True, False),
         ("SXBI", "2026-11-19", 100_235, False, False),

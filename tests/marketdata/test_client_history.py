@@ -97,16 +97,20 @@ def test_a_book_of_the_past_is_held_against_its_checksum() -> None:
 
 def test_the_index_by_days() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
-        assert (request.url.path, request.url.params["from"]) == ("/api/v1/index/SXBI/days", "2026-11-01")
+        if request.url.path == "/api/v1/index":
+            assert dict(request.url.params) == {"min_sequence": "7"}
+        else:
+            assert (request.url.path, request.url.params["from"]) == ("/api/v1/index/SXBI/days", "2026-11-01")
         days = [
             {"code": "SXBI", "date": date, "value": 1, "final": True, "carried": False, "constituents": [["A", 2, 3]]}
             for date in ("2026-11-19", "2026-11-18")
         ]
         return httpx.Response(200, json={"items": days, "next": None, "sequence": 9})
 
-    days = history(answer).index_days(first="2026-11-01")
+    days = history(answer).index_days(first="2026-11-01").days
     assert [day.date for day in days] == ["2026-11-18", "2026-11-19"]
     assert days[0].constituents == [("A", 2, 3)]
+    assert history(answer).index(min_sequence=7) == days[::-1]
 
 
 def refusing(status: int, body: Any) -> History:
