@@ -75,6 +75,10 @@ def _run(options: argparse.Namespace) -> int:
             from exchange.tail.run import tail, wanted_of
 
             return tail(wanted_of(options, _settings(options)))
+        case "prices":
+            from exchange.prices import run_prices
+
+            return run_prices(_settings(options).database, options)
         case _:
             from exchange import logs
             from exchange.follower import SnapshotPlan, follow
@@ -98,6 +102,23 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.command == "demo" and options.data is None and "EXCHANGE_DATA" not in os.environ:
         flags["data"] = "exchange-demo"
     return load(flags, file=options.config)
+
+
+def _add_prices(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "take in a CSV file; a price that is there stays, whatever the file says"
+    take = actions.add_parser("import", help=text, description=text)
+    take.add_argument("file", metavar="FILE")
+    take.add_argument("--source", required=True, metavar="NAME", help="who publishes it, as DEFRA")
+    take.add_argument("--currency", metavar="CODE", help="as GBP; else the file must say it, as £/kg")
+    take.add_argument("--unit", metavar="UNIT", help="as kg; likewise")
+    take.add_argument("--origin", metavar="NAME", default="", help="of all lines, where no column tells it")
+    for field in ("date", "price", "origin", "unit"):
+        take.add_argument(f"--{field}-column", metavar="HEADER", help=f"the column of the {field}, unless it is found")
+    take.add_argument("--date-format", choices=("iso", "dmy", "mdy"), help="dmy: 29/10/2021; else as the file shows")
+    take.add_argument("--encoding", choices=("utf-8", "latin-1", "gb18030"), help="else UTF-8 if it is, or Latin-1")
+    text = "name the series that are there"
+    actions.add_parser("list", help=text, description=text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -189,6 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     tail.add_argument("--count", type=int, metavar="N", help="end after so many lines")
     tail.add_argument("--language", choices=("zh", "en"), help="of the screen; else that of the locale")
     tail.add_argument("--config", metavar="FILE", help="settings as TOML; flags and EXCHANGE_… variables come first")
+    _add_prices(command("prices", "price series of other markets: import, list"))
     command("follow", "the follower process; the venue starts it by itself")
     return parser
 

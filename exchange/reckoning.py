@@ -30,8 +30,8 @@ from settlement.messages import treasury
 
 Row = dict[str, Any]
 
-COMPARED_AT_ONCE: Final = 300
-VALUES_AT_ONCE: Final = 900
+COMPARED_AT_ONCE: Final = 240
+VALUES_AT_ONCE: Final = 960
 """Keys in one statement, and values: SQLite before 3.32 took 999, and the longest key has seven."""
 
 MAXIMUM_TOLD: Final = 20

@@ -23,6 +23,7 @@ from web import (
     market,
     offers,
     operators,
+    prices,
     receipts,
     reserves,
     statements,
@@ -136,6 +137,7 @@ def routes(settings: WebSettings) -> WebApplication:
             *contracts.PUBLIC,
             *reserves.PUBLIC,
             *statistics.PUBLIC,
+            *prices.PUBLIC,
         ],
     )
     private = Router(
@@ -155,6 +157,7 @@ def routes(settings: WebSettings) -> WebApplication:
             *climate.PRIVATE,
             *reserves.PRIVATE,
             *operators.PRIVATE,
+            *prices.PRIVATE,
             *corrections.PRIVATE,
             *withdrawals.PRIVATE,
             *treasury.PRIVATE,

@@ -23,6 +23,9 @@ from exchange.projector import all_metadata
 from exchange.restore import Point, run_restore
 from exchange.verify import run_verify
 from tests.exchange.days import a_day_of_trading, journal_of, project
+from web.price_csv import Mapping, read_prices
+from web.price_records import import_file
+from web.regions import set_region
 
 SIGNED_IN = {"token_digest": b"t" * 32, "participant_id": 3, "csrf_token": "c", "created_ns": 1, "expires_ns": 2}
 TITLE = {
@@ -97,6 +100,10 @@ def fill(journal: SqliteJournal, url: str) -> None:
         connection.execute(insert(web.tables.sessions), SIGNED_IN)
         connection.execute(insert(web.tables.invoice_titles), TITLE)
         connection.execute(insert(web.tables.invoices), [invoice(1), invoice(2)])
+        set_region(connection, 3, "广东湛江", 20_000, 1)
+        week = b"Date,Price,Units\n2021-10-22,0.8,\xa3/kg\n2021-10-29,dear,\xa3/kg\n"
+        file = read_prices(week, Mapping(source="DEFRA"))
+        import_file(connection, "DEFRA", file, week, file_name="week.csv", now_ns=1, imported_by=None)
     database.dispose()
 
 
@@ -165,7 +172,16 @@ def test_the_folder_tells_what_it_holds_and_is_its_owners_alone(
     assert (manifest.sequence, manifest.time_ns, manifest.chain) == (tip.sequence, tip.time_ns, tip.chain.hex())
     assert manifest.venue_id == "suixi"
     assert manifest.time.startswith("2026-1")
-    assert manifest.records == {"credentials": 5, "invoice_titles": 1, "invoices": 2}
+    assert manifest.records == {
+        "credentials": 5,
+        "invoice_titles": 1,
+        "invoices": 2,
+        "participant_regions": 1,
+        "price_imports": 1,
+        "price_rejects": 1,
+        "price_series": 1,
+        "prices": 1,
+    }
     assert {each.name for each in manifest.files} == {
         str(path.relative_to(to)) for path in to.rglob("*") if path.is_file()
     } - {MANIFEST}
