@@ -1,5 +1,5 @@
 """The command line of the exchange: `exchange serve | demo | init | password | verify | replay | rebuild | backup |
-restore | tail`.
+restore | prices | export | tail`.
 
 Exit status: 0 done, 1 found something wrong, 2 could not start as asked (one line on standard error says what to do).
 """
@@ -75,6 +75,8 @@ def _run(options: argparse.Namespace) -> int:
             from exchange.tail.run import tail, wanted_of
 
             return tail(wanted_of(options, _settings(options)))
+        case "export":
+            return _export(options)
         case "prices":
             from exchange.prices import run_prices
 
@@ -87,6 +89,43 @@ def _run(options: argparse.Namespace) -> int:
             logs.begin(settings.log_level, settings.log_format)
             plan = SnapshotPlan(settings.snapshot_commands, settings.snapshots_kept)
             return follow(settings.journal_path, settings.database, plan=plan)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from exchange.datasets import DATASETS
+    from exchange.export import run_export
+    from web.moments import read_moment
+    from web.ports import ExportForm, Wanted
+
+    if options.list:
+        for name, dataset in DATASETS.items():
+            print(f"{name:20} {dataset.title}")
+        return 0
+    times: dict[str, int] = {}
+    for flag, text in (("from", options.from_time), ("to", options.to_time)):
+        if text is not None:
+            try:
+                times[flag] = read_moment(text)
+            except ValueError as error:
+                raise SetupError(f"--{flag}: {error} is expected") from None
+    wanted = Wanted(
+        symbol=options.symbol,
+        from_ns=times.get("from"),
+        to_ns=times.get("to"),
+        interval=options.interval,
+        every_seconds=options.every,
+        depth=options.depth,
+    )
+    out = None if options.out in (None, "-") else Path(options.out)
+    form: ExportForm = "parquet" if out is not None and out.suffix == ".parquet" else "csv"
+    return run_export(_settings(options).database, options.dataset, options.format or form, wanted, out)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("1 or more is expected")
+    return number
 
 
 def _reported(work: Callable[[Callable[[str], None]], int]) -> int:
@@ -210,6 +249,17 @@ def _parser() -> argparse.ArgumentParser:
     tail.add_argument("--count", type=int, metavar="N", help="end after so many lines")
     tail.add_argument("--language", choices=("zh", "en"), help="of the screen; else that of the locale")
     tail.add_argument("--config", metavar="FILE", help="settings as TOML; flags and EXCHANGE_… variables come first")
+    export = command("export", "write a dataset of the public history as CSV or Parquet")
+    export.add_argument("dataset", nargs="?", metavar="DATASET", help="--list names them")
+    export.add_argument("--list", action="store_true", help="name the datasets, and what each holds")
+    export.add_argument("--symbol", metavar="SYMBOL", help="of this instrument alone, or of this code of the index")
+    export.add_argument("--from", dest="from_time", metavar="TIME", help="a date, a time with its zone, nanoseconds")
+    export.add_argument("--to", dest="to_time", metavar="TIME", help="before this, likewise")
+    export.add_argument("--interval", choices=("1m", "5m", "15m", "1h", "1d", "1w"), help="of candles; else all")
+    export.add_argument("--every", type=_positive, metavar="SECONDS", help="from one of the books to the next (3600)")
+    export.add_argument("--depth", type=_positive, metavar="N", help="levels a side of the books (25)")
+    export.add_argument("--format", choices=("csv", "parquet"), help="else as the file's name ends, else csv")
+    export.add_argument("--out", metavar="FILE", help="else standard output")
     _add_prices(command("prices", "price series of other markets: import, list"))
     command("follow", "the follower process; the venue starts it by itself")
     return parser

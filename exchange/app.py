@@ -26,6 +26,7 @@ from exchange.brake import Brake
 from exchange.calendar import Timetable, TradingCalendar
 from exchange.config import Settings, SetupError
 from exchange.database import connect
+from exchange.export_process import Exports
 from exchange.follower_handle import Fault, FollowerHandle
 from exchange.garbage import Keeper, Watch, settle
 from exchange.gateway import VenueGateway
@@ -182,7 +183,8 @@ async def _venue(
         commands=settings.pause_lag,
         seconds=settings.pause_seconds,
     )
-    gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers, brake, vitals)
+    exports = Exports(settings.database, settings.folder)
+    gateway = VenueGateway(sequencer, opened.engine, publication, follower, database, readers, brake, vitals, exports)
     sequencer.on_committed += [publication.publish, lambda entry: follower.committed(entry.last_sequence)]
     sequencer.on_halted.append(feed.halt)
     web_settings = WebSettings(

@@ -3,7 +3,7 @@ database.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -12,7 +12,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from exchange.brake import Brake
+from exchange.datasets import DATASETS
 from exchange.engine import Engine
+from exchange.export_process import Exports
 from exchange.follower_handle import FollowerHandle
 from exchange.projector import cursor
 from exchange.protocol import Command
@@ -29,7 +31,17 @@ from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.symbols import parse_symbol
 from web.figures import Figures, of_seconds
-from web.ports import Answering, BookView, HistoryUnavailable, InstrumentView, Outcome, ViewBehind
+from web.ports import (
+    Answering,
+    BookView,
+    DatasetView,
+    ExportForm,
+    HistoryUnavailable,
+    InstrumentView,
+    Outcome,
+    ViewBehind,
+    Wanted,
+)
 
 T = TypeVar("T")
 
@@ -55,7 +67,9 @@ class VenueGateway:
         readers: Database,
         brake: Brake | None = None,
         vitals: Vitals | None = None,
+        exports: Exports | None = None,
     ) -> None:
+        self._exports = exports
         self._sequencer = sequencer
         self._publication = publication
         self._feed = publication.feed
@@ -94,6 +108,13 @@ class VenueGateway:
                 return (0 if reached is None else reached.sequence), query(connection)
         except _TROUBLE as error:
             raise HistoryUnavailable(f"the database cannot be read: {type(error).__name__}") from error
+
+    def datasets(self) -> Sequence[DatasetView]:
+        return [dataset.view(name) for name, dataset in DATASETS.items()]
+
+    def export(self, name: str, form: ExportForm, wanted: Wanted) -> AsyncIterator[bytes]:
+        assert self._exports is not None, "a venue that serves has some"
+        return self._exports.export(name, form, wanted)
 
     async def own_records(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.to_thread(self._write, work)

@@ -5,8 +5,8 @@ instruments) is answered from the engine at `sequence`; everything that has ende
 `history`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -125,6 +125,55 @@ class Answering(Protocol):
         ...
 
 
+ExportForm = Literal["csv", "parquet"]
+
+
+class ExportColumn(Struct, frozen=True):
+    """A column of a dataset. One named `…_ns` comes twice: as an integer, and readable under the name without that."""
+
+    name: str
+    kind: Literal["integer", "text", "boolean"]
+
+
+class DatasetView(Struct, frozen=True, kw_only=True):
+    """What can be exported, and what it can be narrowed down by."""
+
+    name: str
+    title: str
+    filters: list[str]
+    columns: list[ExportColumn]
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What of a dataset is wanted; of times `from_ns` and later, before `to_ns`."""
+
+    symbol: str | None = None
+    from_ns: int | None = None
+    to_ns: int | None = None
+    interval: str | None = None
+    every_seconds: int | None = None
+    depth: int | None = None
+
+    def given(self) -> dict[str, str | int | None]:
+        """By the names that filters go by."""
+        return {
+            "symbol": self.symbol,
+            "from": self.from_ns,
+            "to": self.to_ns,
+            "interval": self.interval,
+            "every": self.every_seconds,
+            "depth": self.depth,
+        }
+
+
+class ExportsBusy(Exception):
+    """As many exports as the venue makes at once are being made."""
+
+
+class ExportFailed(Exception):
+    """An export could not be made, or broke off; the text is for the log."""
+
+
 class Gateway(Protocol):
     """The venue as the web layer sees it."""
 
@@ -149,6 +198,16 @@ class Gateway(Protocol):
         With `min_sequence` it waits up to two seconds for the view to reach it and raises `ViewBehind`; without, it
         waits at most a quarter of a second for what is committed now, then answers with what is there. Raises
         `HistoryUnavailable`.
+        """
+        ...
+
+    def datasets(self) -> Sequence[DatasetView]:
+        """What can be exported."""
+        ...
+
+    def export(self, name: str, form: ExportForm, wanted: Wanted) -> AsyncIterator[bytes]:
+        """The file of a dataset, part by part, made of one snapshot of the database elsewhere than in the venue's own
+        process; who stops reading ends it. Raises `ExportsBusy` and `ExportFailed` at the first part or later.
         """
         ...
 

@@ -8,13 +8,16 @@ Commands are executed and projected before their answer, unless a test holds one
 import asyncio
 import functools
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from io import BytesIO
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, StaticPool, create_engine
 
 import exchange.projector
+from exchange.datasets import DATASETS, rows_of
 from exchange.engine import Engine
+from exchange.export import export
 from exchange.gateway import VenueGateway
 from exchange.protocol import Entry
 from exchange.publication import Publication
@@ -27,7 +30,18 @@ from settlement.messages.delivery import BuyIn, DeliveryOrder, Dock, Load
 from settlement.storekeeper import StorageDue
 from settlement.venue import DEFAULT_VENUE
 from web.figures import Figures
-from web.ports import Answering, BookView, HistoryUnavailable, InstrumentView, Outcome, VenueHalted, ViewBehind
+from web.ports import (
+    Answering,
+    BookView,
+    DatasetView,
+    ExportForm,
+    HistoryUnavailable,
+    InstrumentView,
+    Outcome,
+    VenueHalted,
+    ViewBehind,
+    Wanted,
+)
 
 T = TypeVar("T")
 
@@ -61,6 +75,7 @@ class LocalGateway:
         self.paused: str | None = None
         self.shown = Figures()
         self.history_is_down = False
+        self.export_refused: Exception | None = None
         self.projection_fault: str | None = None
         self.projecting = True
         self.clock_mode = "manual"
@@ -142,6 +157,19 @@ class LocalGateway:
             raise ViewBehind(self.projected_sequence, min_sequence)
         with self._database.begin() as connection:
             return self.projected_sequence, query(connection)
+
+    def datasets(self) -> Sequence[DatasetView]:
+        return self._roof().datasets()
+
+    async def export(self, name: str, form: ExportForm, wanted: Wanted) -> AsyncIterator[bytes]:
+        """Without a process; what the others do is `exchange.export_process`'s business."""
+        if self.export_refused is not None:
+            raise self.export_refused
+        made = BytesIO()
+        dataset = DATASETS[name]
+        with self._database.begin() as connection:
+            export(dataset, rows_of(dataset, connection, wanted), form, made)
+        yield made.getvalue()
 
     async def own_records(self, work: Callable[[Connection], T]) -> T:
         if self.history_is_down:
