@@ -477,6 +477,8 @@ class Connection:
             for stream in fresh:
                 if not self.open:
                     return
+                # What a large snapshot costs beyond the symbol that was counted is paid by waiting for the next one.
+                self._allowance -= stream.weight() - 1
                 subscription = self._replace(stream, None)
                 subscription.wait()
                 subscription.catch_up()

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 WAITING: Final = 4_096
 """Changes that may wait for a lane's tick; where there are more it gets a snapshot."""
 
+ROWS_A_REQUEST: Final = 64
+"""Orders of a snapshot that cost the venue about as much as any other request."""
+
 
 class SeriesStream(InstrumentStream):
     """What all such streams do: keep what each command changed until it is told."""
@@ -134,6 +137,9 @@ class OrdersStream(SeriesStream):
                     for order_id, price, quantity in self._followed.queue(side == "buy")
                 ]
         return OrdersSnapshot(**self.head("snapshot", None), orders=rows)
+
+    def weight(self) -> int:
+        return 1 + len(self._followed.orders) // ROWS_A_REQUEST
 
     def end(self) -> None:
         if not any(isinstance(stream, OrdersStream) for stream in self.instrument.streams if stream is not self):

@@ -203,6 +203,10 @@ class Stream:
             "time_ns": self.time_ns,
         }
 
+    def weight(self) -> int:
+        """How many requests asking for its snapshot counts as. O(1)."""
+        return 1
+
     def end(self) -> None:
         """Nobody reads it any more, nor comes back to it: it is forgotten."""
 
