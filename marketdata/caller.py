@@ -122,7 +122,7 @@ class Caller(ServerConnection):
                 if begins > size:
                     break
                 length = data[position + 2] << 8 | data[position + 3]
-            if self.state is not State.OPEN or second < _MASKED or length == 127 or length > self._max_frame:
+            if self.protocol.state is not State.OPEN or second < _MASKED or length == 127 or length > self._max_frame:
                 return self._leave_to_library(data[position:])
             ends = begins + length
             if first in _MESSAGES:

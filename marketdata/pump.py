@@ -62,9 +62,15 @@ class Pump:
         if self._flush is None and self._loop is not None:
             self._woken = self._loop.time()
             if self._woken >= self._not_before:
-                self._flush = self._loop.call_soon(self._on_flush)
+                self._flush = self._loop.call_soon(self._on_turn)
             else:
                 self._flush = self._loop.call_at(self._not_before, self._on_flush)
+
+    def _on_turn(self) -> None:
+        """Once more around: what is ready in this turn goes first, the answers to orders and the next batch, so that
+        the readers are served while the disk writes."""
+        if self._loop is not None:
+            self._flush = self._loop.call_soon(self._on_flush)
 
     def _on_flush(self) -> None:
         loop = self._loop

@@ -68,10 +68,11 @@ class TransportOutlet:
     def __init__(self, server: "FeedServer", websocket: ServerConnection) -> None:
         self._server = server
         self._websocket = websocket
+        self._protocol = websocket.protocol
         self._transport = websocket.transport
 
     def write(self, parts: list[Payload]) -> None:
-        if self._websocket.state is State.OPEN:
+        if self._protocol.state is State.OPEN:
             frames = cast(list[bytes], parts)
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 

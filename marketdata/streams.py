@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 RING: Final = 4_096
 """Messages kept by each stream for `resume_from`: as many as the largest batch of commands may cause."""
 
-SEAL_AT: Final = 256
+SEAL_AT: Final = 512
 """Unsealed messages of a stream at which the feed flushes without waiting for the end of the batch."""
 
 _sequence_of = attrgetter("sequence")
