@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from marketdata.client import Patience
@@ -93,3 +95,18 @@ class SmallVenue:
     def connection(self) -> Connection:
         (connection,) = self.feed.connections
         return connection
+
+
+async def run_beside(command: list[str], path: Path) -> str:
+    """What a program prints that finds its modules in `path` first; it must end well."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=path,
+        env={**os.environ, "PYTHONPATH": str(path)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(6 * DEADLINE_S):
+        said, _ = await process.communicate()
+    assert process.returncode == 0
+    return said.decode()
