@@ -101,7 +101,7 @@ def framed(table: Table, library: Library | None = None) -> Any:
         return _in_polars(module, table) if each == "polars" else _in_pandas(module, table)
     names = library or "polars or pandas"
     extra = library or "polars"
-    raise ModuleNotFoundError(f'a frame needs {names}: pip install "banana-exchange[{extra}]"')
+    raise ModuleNotFoundError(f"a frame needs {names}: pip install {extra}")
 
 
 def _in_polars(polars: Any, table: Table) -> Any:

@@ -2,7 +2,10 @@
 the feed to the last unit.
 """
 
+import contextlib
+import io
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -78,6 +81,25 @@ def test_a_book_of_the_past_is_what_the_feed_showed_then(venue: VenueProcess) ->
             assert len(messages.take(2, PATIENCE_SECONDS)) == 2
         later = history.book(symbol, depth=1_000, at_sequence=shown.sequence, min_sequence=feed.book(symbol).sequence)
         assert (later.bids, later.asks) == (shown.bids, shown.asks)
+
+
+BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "client.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_what_the_clients_page_shows_can_be_done(venue: VenueProcess, block: str) -> None:
+    with History(venue.address, timeout_s=PATIENCE_SECONDS) as history:
+        symbol = history.instruments()[0].symbol
+    for written, true in (
+        ("ws://127.0.0.1:8001", venue.feed_address),
+        ("http://127.0.0.1:8000", venue.address),
+        ("BXJ-1-SX1-26W47", symbol),
+    ):
+        block = block.replace(written, true)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(block, {"__name__": "__main__"})
+    assert printed.getvalue()
 
 
 def candles_of(trades: list[Trade]) -> list[CandleRow]:
