@@ -1,5 +1,6 @@
 """Price series of other markets come in from files, and nothing of a file is lost."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from exchange.database import connect, upgrade
 from exchange.own_records import own_tables
 from exchange.projector import view_tables
 from web.errors import InvalidRequest
-from web.price_csv import Mapping, PriceFile, read_prices
+from web.price_csv import COLUMNS, Mapping, PriceFile, read_prices
 from web.price_records import all_prices, decimal, import_file, rejects, same_price, series_list
 from web.tables import price_imports
 
@@ -179,6 +180,17 @@ def test_the_command_says_what_is_missing(tmp_path: Path, folder: Path, capsys: 
     assert main(["prices", "--data", str(tmp_path / "nowhere"), "import", str(file), *said]) == 2
     assert "there is no database" in capsys.readouterr().err
     assert main(["prices", "--data", str(folder), "import", str(file), *said]) == 0
+
+
+def test_the_documentation_names_every_reason_and_column() -> None:
+    folder = Path(__file__).parents[2]
+    document = (folder / "docs" / "prices.md").read_text(encoding="utf-8")
+    source = (folder / "web" / "price_csv.py").read_text(encoding="utf-8")
+    reasons = set(re.findall(r'_Unreadable\((?:None|"[a-z]+"), "([a-z_]+)"', source))
+    assert len(reasons) >= 12
+    assert {f"`{reason}`" for reason in reasons} - set(re.findall(r"`[^`]+`", document)) == set()
+    for names in COLUMNS.values():
+        assert all(f"`{name}`" in document for name in names)
 
 
 def test_a_rebuild_keeps_them() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,6 +136,24 @@ async def test_files_hold_the_same_and_no_formula(office: Office) -> None:
     days = await office.anyone.get("/api/v1/statistics/varieties/days.csv")
     assert days.content.decode("utf-8-sig").splitlines()[1] == "varieties,2026-11-23,BXJ,0,150,30000,200,2"
     assert [safe(cell) for cell in ("=1+1", "-2", "岭北镇")] == ["'=1+1", "'-2", "岭北镇"]
+
+
+async def test_the_example_of_the_documentation(office: Office) -> None:
+    document = " ".join((Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8").split())
+    await traded(
+        office,
+        ("2026-11-16", "BXJ-1-SX1", 200, 200 * 250),
+        ("2026-11-23", "BXJ-1-SX1", 100, 100 * 250),
+        ("2026-11-23", "BXJ-1-SX2", 300, 300 * 270),
+    )
+    total = (await get(office.anyone, "statistics/varieties", period="day"))["total"]
+    told = f"volume {total['volume']}, turnover {total['turnover_fen']:,} fen, average {total['average_price']}"
+    week = total["week"]
+    grown = (
+        f"volume {week['volume_permille']:+} ‰, turnover {week['turnover_permille']:+} ‰ and price "
+        f"{week['price_permille']:+} ‰"
+    )
+    assert f"{told}; against the week before {grown}." in document
 
 
 async def test_what_trades_is_counted_at_once(office: Office) -> None:
