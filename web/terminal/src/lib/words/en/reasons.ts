@@ -27,6 +27,8 @@ export const reasons: Record<keyof typeof zh, string> = {
   'reason.seller_uncovered': "the seller's earnest money does not reach so far",
   'reason.unknown_auction': 'no such auction, or it has ended',
   'reason.unknown_dimension': 'no such statistics',
+  'reason.no_goods': 'nothing is left to sell',
+  'reason.goods': 'there is something to sell again',
   'reason.unknown_index': 'no such index',
   'reason.unknown_series': 'no such price series',
   'reason.unknown_unit': 'this unit cannot be converted into kilograms',

@@ -25,6 +25,8 @@ export const reasons = {
   'reason.seller_uncovered': '卖方的保证金不够',
   'reason.unknown_auction': '没有这场竞价，可能已结束',
   'reason.unknown_dimension': '没有这种统计',
+  'reason.no_goods': '没有可卖的货，暂停交易',
+  'reason.goods': '又有货可卖，恢复交易',
   'reason.unknown_index': '没有这个指数',
   'reason.unknown_series': '没有这个价格序列',
   'reason.unknown_unit': '该单位无法换算成公斤',
