@@ -329,3 +329,14 @@ async def test_an_export_that_breaks_off_is_no_file(tmp_path: Path, code: str) -
 def test_no_dataset_knows_a_participant() -> None:
     names = {column for dataset in DATASETS.values() for column, _ in dataset.columns}
     assert not [name for name in names if re.search("participant|buyer|seller|order_id|client", name)]
+
+
+def test_the_documentation_names_every_dataset_and_what_narrows_it_down() -> None:
+    text = (ROOT / "docs" / "history.md").read_text()
+    rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE)
+    told = {
+        name: tuple(re.sub(r" \(.*?\)", "", filters).split(", "))
+        for names, filters in rows
+        for name in re.findall(r"`([a-z-]+)`", names)
+    }
+    assert told == {name: dataset.filters for name, dataset in DATASETS.items()}

@@ -229,7 +229,7 @@ def test_candles_are_those_of_the_tape_and_of_the_feed(told: Told, connection: C
             assert [row for row in kept if row[5]] == rebuilt
 
 
-def test_the_index_is_that_of_the_tape(connection: Connection) -> None:
+def test_the_index_is_that_of_the_tape_and_of_the_feed(told: Told, connection: Connection) -> None:
     days: dict[int, TradingDay] = {}
     for symbol in (SYMBOL, OTHER):
         for each in queries.trades(connection, symbol, limit=1000).items:
@@ -247,6 +247,10 @@ def test_the_index_is_that_of_the_tape(connection: Connection) -> None:
         assert [(each.date, each.value, each.carried, each.constituents) for each in found] == values
         assert [each.final for each in found] == [each.date < date_of(ordered[-1].day) for each in found]
     assert [each.code for each in queries.index(connection)] == sorted(said)
+    for of, reading in told.publication.feed.index.last(2):
+        for entry in entries(of, reading):
+            day = queries.index_days(connection, entry.code, from_day=entry.day, to_day=entry.day + 1).items[0]
+            assert (day.value, day.carried, day.constituents) == (entry.value, entry.carried, entry.constituents)
 
 
 CHANGED = {
