@@ -14,6 +14,7 @@ from websockets import Origin, Subprotocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from marketdata.messages import CHANNELS
 from tests.web.office import SYMBOL, Office, buy, get, post, problem, sell
 from tests.web.serving import serving
 
@@ -130,6 +131,61 @@ async def test_both_encodings(office: Office, port: int) -> None:
     async with connect(f"ws://127.0.0.1:{port}/feed", subprotocols=protocols[1:]) as socket:
         assert socket.subprotocol == "banana.feed.v1+json"
         assert (await ask(socket, op="ping", id=1))["op"] == "pong"
+
+
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+async def test_every_channel_is_here_as_on_the_programs_port(office: Office, port: int, encoding: str) -> None:
+    binary = encoding == "msgpack"
+    seen: dict[str, list[dict[str, Any]]] = {}
+
+    async def say(**message: Any) -> None:
+        await socket.send(msgspec.msgpack.encode(message) if binary else json.dumps(message))
+
+    async def until(channel: str, kind: str, **fields: Any) -> dict[str, Any]:
+        """The first such message; all that come are kept."""
+        while True:
+            for message in seen.get(channel, []):
+                if message["kind"] == kind and fields.items() <= message.items():
+                    return message
+            async with asyncio.timeout(DEADLINE_S):
+                raw = await socket.recv()
+            message = msgspec.msgpack.decode(raw) if isinstance(raw, bytes) else json.loads(raw)
+            assert isinstance(raw, bytes) is binary
+            assert message.get("op") in (None, "subscribed"), message
+            if "channel" in message and "op" not in message:
+                seen.setdefault(message["channel"], []).append(message)
+
+    protocol = Subprotocol(f"banana.feed.v1+{encoding}")
+    async with connect(f"ws://127.0.0.1:{port}/feed", subprotocols=[protocol]) as socket:
+        for channel in CHANNELS:
+            if channel not in ("account", "heartbeat", "index"):
+                interval = {"interval": "1m"} if channel == "candles" else {}
+                await say(op="subscribe", channel=channel, symbols=[SYMBOL], **interval)
+        await say(op="subscribe", channel="index", symbols=["SXBI", f"SXBI-{SYMBOL.partition('-')[0]}"])
+        await say(op="subscribe", channel="heartbeat")
+        assert (await until("orders", "snapshot"))["orders"] == []
+        assert (await until("lots", "snapshot"))["lots"] == []
+        assert (await until("index", "snapshot"))["value"] is None
+        assert (await until("auction", "snapshot"))["price"] is None
+
+        grower, trader = await office.as_("grower"), await office.as_("trader")
+        await post(grower, "orders", sell("a", 30, 260), 201)
+        await post(trader, "orders", buy("b", 10, 260), 201)
+        assert (await until("orders", "delta", action="add"))["quantity"] == 30
+        assert (await until("orders", "delta", action="change"))["quantity"] == 20
+        (told,) = (await until("trades", "delta"))["trades"]
+        assert (told["price"], told["quantity"]) == (260, 10)
+        assert (await until("candles", "delta"))["candles"][0][1:] == [260, 260, 260, 260, 10]
+        assert (await until("ticker", "delta", volume=10))["ask"] == [260, 20]
+
+        operator = await office.as_("operator")
+        await post(operator, "operator/phases", {"symbol": SYMBOL, "phase": "auction"}, 200)
+        assert (await until("status", "delta"))["phase"] == "auction"
+        await post(trader, "orders", buy("c", 15, 261), 201)
+        indicated = await until("auction", "delta")
+        assert (indicated["price"], indicated["quantity"], indicated["surplus"]) == (260, 15, -5)
+        beat = await until("heartbeat", "snapshot")
+        assert {stream[0] for stream in beat["streams"]} == set(CHANNELS) - {"account", "heartbeat"}
 
 
 async def test_orders_are_not_taken_here(office: Office, port: int) -> None:
