@@ -97,8 +97,12 @@ class Database:
 
     def _load(self, state: bytes) -> None:
         self._connection.rollback()
-        self._connection.deserialize(state)
-        self._connection.execute("PRAGMA foreign_keys = ON")
+        # Copied into the connection: `deserialize` would leave table-valued functions (json_each) with a schema that
+        # SQLite has freed, and crash.
+        kept = sqlite3.connect(":memory:")
+        kept.deserialize(state)
+        kept.backup(self._connection)
+        kept.close()
 
     # What a driver asks
 

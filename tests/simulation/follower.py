@@ -12,9 +12,9 @@ from exchange.follower_handle import Fault, FollowerHandle
 from exchange.journal import JournalCorrupt
 from exchange.projector import ForeignJournal, Projector
 from exchange.replay import ReplayMismatch
-from exchange.shadow import Shadow
 from tests.simulation.database import Database
 from tests.simulation.loop import Process, VirtualLoop
+from tests.simulation.snapshots import SnapshotFolder, SnapshotTaker
 
 SLOW_S: Final = (0.02, 0.8)
 
@@ -58,6 +58,7 @@ class SimulatedFollower:
         database: Database,
         chance: Random,
         fired: Callable[[str], None],
+        snapshots: SnapshotFolder,
     ) -> None:
         self.process = process
         self.ear = Ear()
@@ -80,7 +81,9 @@ class SimulatedFollower:
         self._follower._projector = self.projector_type(
             database.engine, reader, maximum_commands=chance.choice((3, 40, None))
         )
-        self._follower._shadow = Shadow(Engine(), reader)
+        self._reader = reader
+        self._snapshots = snapshots
+        self._taker: SnapshotTaker | None = None
 
     async def run(self) -> None:
         """Until its input has ended and it has drained, or it cannot go on."""
@@ -92,7 +95,14 @@ class SimulatedFollower:
             closing = ear.closed
             try:
                 drained = follower._project()
+                if self._taker is None:
+                    # After the first look at the database, as the follower does it.
+                    self._taker = SnapshotTaker(self._snapshots, self._reader)
+                    follower._shadow = self._taker.shadow
+                    if self._taker.shadow.sequence:
+                        self._tell(Report(verified=self._taker.shadow.sequence))
                 follower._verify()
+                self._taker.take()
             except Killed:
                 self._database.abandon()
                 self._loop.kill(self.process)

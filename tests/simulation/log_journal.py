@@ -20,6 +20,7 @@ from exchange.journal import (
     JournalCorrupt,
     JournalUnavailable,
     Record,
+    Segment,
     Tip,
     check_follows,
 )
@@ -96,6 +97,17 @@ class LogJournal:
 
     def base(self) -> Base | None:
         return None
+
+    def segment(self) -> Segment:
+        """The first and only one."""
+        birth = self._birth
+        return Segment(
+            first_sequence=1,
+            engine_version=birth.engine_version,
+            began_ns=birth.created_ns,
+            parent_chain=b"",
+            reason="birth",
+        )
 
     def last(self) -> Record | None:
         return self.records[-1] if self.records else None

@@ -84,7 +84,7 @@ class Sender:
         while True:
             answer = await self._ask(letter)
             if isinstance(answer, Refused):
-                if not answer.unknown and answer.code != "busy":
+                if not answer.unknown and answer.code not in ("busy", "database_behind"):
                     return
             elif answer is not None:
                 return

@@ -47,6 +47,15 @@ NAMED: Final = {
         "database: the last transactions are lost",
     ),
     "database refusing a transaction": ("database: a transaction is refused", "database: a commit is not confirmed"),
+    "database so far behind that trading pauses": ("venue: paused",),
+    "snapshots damaged, lost, unfinished": (
+        "snapshot: the newest is gone",
+        "snapshot: cut",
+        "snapshot: a bit is flipped",
+        "snapshot: one is left unfinished",
+        "snapshot: all are gone",
+        "snapshot: passed over",
+    ),
     "follower killed": ("follower: killed", "follower: killed between transactions"),
     "duplicate and reordered requests": ("network: request doubled", "network: request overtaken"),
     "lost answers and retry": ("network: answer lost", "network: request lost", "client: tries again"),
@@ -73,6 +82,9 @@ class Plan:
         self.damage = chance.choice((0.0, 0.5, 1.0))
         self.crash_at_start = chance.choice((0.0, 0.0, 0.3))
         self.slow_database = chance.random() < 0.3
+        self.snapshot_commands = chance.choice((20, 50, 1_000_000))
+        self.snapshots_kept = chance.choice((1, 3))
+        self.pause_commands, self.pause_seconds = chance.choice(((8, 1.0), (30, 3.0), (10**9, 1e9)))
         self.faults_a_second = chance.choice((0.5, 1.5, 4.0))
         self.faults = {kind: weight * chance.choice((0.0, 0.0, 0.3, 1.0, 3.0)) for kind, weight in FAULTS.items()}
         if not any(self.faults.values()):
@@ -86,6 +98,8 @@ class Plan:
         plan.seconds, plan.commands, plan.senders = 6.0, 120, 8
         plan.pause_s = plan.senders * plan.seconds / plan.commands * 0.8
         plan.waiting = 16
+        plan.snapshot_commands, plan.snapshots_kept = 20, 3
+        plan.pause_commands, plan.pause_seconds = 12, 2.0
         plan.damage, plan.crash_at_start, plan.slow_database = 1.0, 0.3, True
         plan.faults_a_second = 6.0
         plan.faults = dict(FAULTS)

@@ -105,7 +105,7 @@ def test_rows_that_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(exchange.projector, "project", careless)
     said = found()
-    assert "the database does not take its rows" in said or "the database at sequence" in said, said
+    assert "the database does not take its rows" in said or "the database differs at sequence" in said, said
 
 
 def test_a_dropped_delta(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from sqlalchemy.exc import DBAPIError
 
 from exchange.bell import Bell
+from exchange.brake import Brake
 from exchange.calendar import VolatilityAuction
 from exchange.clock import RealClock
 from exchange.committer import Done
@@ -24,7 +25,8 @@ from exchange.premises import Premises
 from exchange.projector import ForeignJournal, check_cursor, cursor
 from exchange.protocol import Command, Entry
 from exchange.publication import Publication
-from exchange.replay import ReplayMismatch, replay
+from exchange.recovery import recover
+from exchange.replay import ReplayMismatch
 from exchange.sequencer import Sequencer
 from marketdata.pump import Pump
 from matching.messages import AmendOrder, CancelOrder, MassCancel
@@ -32,11 +34,12 @@ from settlement.messages import ConfigureVenue, EnterOffer, EnterOrder, Particip
 from tests.simulation.database import Database
 from tests.simulation.loop import Process, VirtualLoop
 from tests.simulation.network import Line
+from tests.simulation.snapshots import SnapshotFolder
 from web.desk import Desk, OrderChange
 from web.errors import Problem, Unauthenticated, problem_of
 from web.metrics import Metrics
 from web.order_entry import OrderEntry
-from web.ports import Answering, Outcome, VenueBusy, VenueHalted
+from web.ports import Answering, DatabaseBehind, Outcome, VenueBusy, VenueHalted
 from web.sessions import Caller, Session
 
 NEVER_NS: Final = 2**62
@@ -65,21 +68,21 @@ class Start(NamedTuple):
     bell: Bell
 
 
-def open_premises(journal: Journal, database: Database, chance: Random) -> Start:
-    """Hold the journal against the database, and execute it again. Raises `CannotStart`."""
+def open_premises(journal: Journal, database: Database, folder: SnapshotFolder, chance: Random) -> Start:
+    """Hold the journal against the database, and go on from the newest snapshot that is good. Raises `CannotStart`."""
     publication = Publication()
     bell = Bell(None, VolatilityAuction(5, 30), chance)
-
-    def on_entry(entry: Entry) -> None:
-        publication.publish(entry)
-        bell.heard.hear(entry)
-
     try:
         with database.engine.begin() as connection:
             reached = cursor(connection)
         if reached is not None:
             check_cursor(reached, journal)  # type: ignore[arg-type]
-        engine = replay(journal, Engine, on_entry=on_entry)
+        engine = recover(
+            journal,  # type: ignore[arg-type]
+            folder.snapshots,
+            (publication, bell.heard),
+            folder.passed_over,
+        )
     except (ForeignJournal, JournalError, ReplayMismatch) as error:
         raise CannotStart(str(error)) from error
     except DBAPIError as error:
@@ -206,6 +209,8 @@ class Venue:
         *,
         waiting: int,
         batch: int,
+        pause_commands: int,
+        pause_seconds: float,
     ) -> None:
         self.process = process
         self.start = start
@@ -231,6 +236,12 @@ class Venue:
             self.sequencer, start.engine, start.publication, self.follower, database.engine, database.engine
         )
         self.gateway.watch = watch
+        self.brake = Brake(
+            self.sequencer,
+            lambda: (self.sequencer.sequence - self.follower.projected_sequence, self.follower.lag.seconds),
+            commands=pause_commands,
+            seconds=pause_seconds,
+        )
         self.on_committed: list[Callable[[int], None]] = []
         self.sequencer.on_committed += [watch.told, start.publication.publish, self._committed]
         self.sequencer.on_halted.append(watch.halted)
@@ -242,6 +253,7 @@ class Venue:
     def open(self) -> None:
         """Begin to serve."""
         self._pump.start()
+        self.brake.start()
         self.start.bell.start(self.sequencer, self.engine)
 
     async def close(self) -> None:
@@ -249,6 +261,7 @@ class Venue:
         for line in self.lines:
             line.end("the venue goes away")
         self._pump.stop()
+        self.brake.stop()
         self.start.bell.stop()
         await self.sequencer.close()
 
@@ -290,6 +303,8 @@ class Venue:
                     return await self.gateway.submit(command)
         except VenueBusy:
             return Refused("busy", unknown=False)
+        except DatabaseBehind:
+            return Refused("database_behind", unknown=False)
         except VenueHalted:
             return Refused("halted", unknown=True)
         except Exception as error:

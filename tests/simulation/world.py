@@ -22,14 +22,16 @@ from msgspec import Struct
 
 import exchange.follower
 import exchange.shadow
+from exchange.bell import Heard
 from exchange.engine import Engine
 from exchange.journal import Journal, JournalError
 from exchange.projector import cursor
 from exchange.protocol import Command, Entry, encode
+from exchange.publication import Publication
 from exchange.reckoning import Reckoning
 from exchange.replay import reexecute
 from exchange.sums import Sums
-from matching.messages import AdvanceTime
+from matching.messages import AdvanceTime, AmendOrder, CancelOrder, MassCancel
 from settlement.messages import EnterOrder, ExecutionReport
 from tests.exchange.floor import MONDAY
 from tests.exchange.whole_venue.crowd import TRADERS, Chance, Crowd
@@ -45,6 +47,7 @@ from tests.simulation.model import Model, Violation
 from tests.simulation.network import Network
 from tests.simulation.people import Reader, Sender
 from tests.simulation.plan import Plan
+from tests.simulation.snapshots import SnapshotFolder
 from tests.simulation.sqlite_disk import sqlite_on_disk
 from tests.simulation.storage import LogStorage, SqliteStorage, Storage
 from tests.simulation.venue import Answer, CannotStart, Refused, Start, Venue, found, open_premises
@@ -86,6 +89,12 @@ class World:
         self.disk.on_stop = self._disk_stopped
         self.storage: Storage = (LogStorage if self.plan.storage == "log" else SqliteStorage)(self.disk, MONDAY)
         self.database = Database(self._chance("database"), self._fire)
+        self.snapshots = SnapshotFolder(
+            self._chance("snapshots"),
+            self._fire,
+            every=self.plan.snapshot_commands,
+            kept=self.plan.snapshots_kept,
+        )
         self.network = Network(self.loop, self._chance("network"), self._fire)
         self.model = Model()
         self.chance = self._chance("world")
@@ -159,6 +168,7 @@ class World:
                 module.time = time
             logging.disable(logging.NOTSET)
             self.storage.abandon()
+            self.snapshots.close()
 
     async def _main(self) -> None:
         self.loop.on_planned_death = self._planned_death
@@ -217,13 +227,15 @@ class World:
         self.lives += 1
         if self.storming and self.chance.random() < self.plan.damage:
             self._start_damaged()
+        if self.storming and self.chance.random() < self.plan.damage:
+            self.snapshots.damage()
         if self.storming and self.chance.random() < self.plan.crash_at_start:
             self._arm("kill", "power", "write_error", "sync_error", within=12)
         before = self.fired.copy()
         process = self.loop.process(f"venue {self.lives}")
         try:
             journal = self.storage.open()
-            start = open_premises(journal, self.database, self._chance(f"bell {self.lives}"))
+            start = open_premises(journal, self.database, self.snapshots, self._chance(f"bell {self.lives}"))
         except (JournalError, CannotStart) as error:
             self.tell(f"the venue does not start: {error}")
             process.alive = False
@@ -237,7 +249,7 @@ class World:
         self.disk.disarm()
         if journal.tip().sequence == 0:
             found(journal, start.engine, start.publication, self.machine_ns(), self._operators.first_venue())
-        self._judge_start(journal, start.engine)
+        self._judge_start(start)
         self._mark_behind = False
         self._base = self.model.sequence
         self._taken = []
@@ -258,6 +270,8 @@ class World:
             self,
             waiting=plan.waiting,
             batch=plan.batch,
+            pause_commands=plan.pause_commands,
+            pause_seconds=plan.pause_seconds,
         )
         venue.open()
         return venue
@@ -288,6 +302,7 @@ class World:
                 self.database,
                 self._chance(f"follower {self.loop.turn}"),
                 self._fire,
+                self.snapshots,
             )
         )
         follower.slow = self.storming and self.plan.slow_database
@@ -395,6 +410,11 @@ class World:
 
     def took(self, command: Command | None) -> None:
         self._taken.append(command)
+        venue = self.venue
+        if venue is not None and type(command) in (EnterOrder, AmendOrder):
+            behind = venue.sequencer.sequence - venue.follower.projected_sequence
+            if behind > self.plan.pause_commands:
+                self.loop.fail(Violation(f"{command} is let in while the database is {behind} commands behind"))
 
     def told(self, entry: Entry) -> None:
         try:
@@ -426,6 +446,10 @@ class World:
         if isinstance(answer, Refused):
             if answer.code == "busy":
                 self._fire("venue: busy")
+            elif answer.code == "database_behind":
+                self._fire("venue: paused")
+                if isinstance(command, CancelOrder | MassCancel):
+                    self.loop.fail(Violation(f"{command} is refused while trading pauses, and cancels are taken"))
             return
         if isinstance(answer, tuple) and isinstance(command, EnterOrder):
             order = answer[1]
@@ -570,6 +594,7 @@ class World:
         while not all(task.done() for task in working):
             if self.loop.time() > end:
                 raise Violation("somebody has no answer, long after the storm")
+            self._judge_follower()
             await asyncio.sleep(0.05)
         for task in working:
             task.result()
@@ -579,17 +604,23 @@ class World:
         while (lacking := self._lacking()) is not None:
             if self.loop.time() > end:
                 raise Violation(f"long after the storm: {lacking}")
+            self._judge_follower()
             await asyncio.sleep(0.05)
+
+    def _judge_follower(self) -> None:
+        fault = None if self.venue is None else self.venue.follower.fault
+        if fault is not None and "its rows are not those of this journal" in fault:
+            raise Violation(f"the database does not take its rows: {fault}")
 
     def _lacking(self) -> str | None:
         venue = self.venue
         if venue is None or venue.sequencer.halted is not None:
             return "no venue"
+        if venue.sequencer.paused is not None:
+            return f"trading pauses: {venue.sequencer.paused}"
         if self.follower is None or not self.follower.process.alive:
             return "no follower"
         if venue.follower.projected_sequence < self.model.sequence:
-            if "its rows are not those of this journal" in (venue.follower.fault or ""):
-                raise Violation(f"the database does not take its rows: {venue.follower.fault}")
             return f"database at {venue.follower.projected_sequence} of {self.model.sequence}: {venue.follower.fault}"
         if venue.follower.verified_sequence < self.model.sequence:
             return f"shadow at {venue.follower.verified_sequence} of {self.model.sequence}"
@@ -602,8 +633,8 @@ class World:
 
     # Judgement
 
-    def _judge_start(self, journal: Journal, engine: Engine) -> None:
-        model = self.model
+    def _judge_start(self, start: Start) -> None:
+        model, journal, engine = self.model, start.journal, start.engine
         told = model.sequence
         if journal.tip().sequence < told:
             raise Violation(f"the journal ends at sequence {journal.tip().sequence}, and {told} was told")
@@ -612,9 +643,23 @@ class World:
         self._judge_order()
         if engine.state_hash() != model.engine.state_hash():
             raise Violation("the engine starts with another state than it should have")
+        if self.chance.random() < 0.3:
+            self._judge_witnesses(start)
         model.judge()
         if self.chance.random() < 0.3 and not self.database.down:
             self._judge_database(journal)
+
+    def _judge_witnesses(self, start: Start) -> None:
+        """They stand as if they had heard everything, whatever snapshot they were begun with."""
+        publication, heard = Publication(), Heard()
+        for record in start.journal.read():
+            entry = record.entry()
+            publication.hear(entry)
+            heard.hear(entry)
+        if publication.state() != start.publication.state():
+            raise Violation("the publication starts otherwise than a whole replay would leave it")
+        if heard.state() != start.bell.heard.state():
+            raise Violation("the bell starts otherwise than a whole replay would leave it")
 
     def _judge_order(self) -> None:
         """What the last life took in is in the journal in that order, up to some command and no further."""
@@ -668,7 +713,7 @@ class World:
         try:
             try:
                 journal = storage.open()
-                start = open_premises(journal, self.database, Random(0))
+                start = open_premises(journal, self.database, self.snapshots, Random(0))
             except (JournalError, CannotStart) as error:
                 self._fire("disk: damage that is found")
                 self.tell(f"{what}: {error}")
@@ -685,10 +730,17 @@ class World:
                     raise Violation(f"{what}: starts at sequence {start.engine.sequence}, and the mark was not behind")
                 self._fire("disk: damage beyond every witness")
             again = Engine()
-            for record in journal.read():
-                reexecute(again, record)
-                if record.last_sequence == self.model.sequence and again.state_hash() != self.model.engine.state_hash():
-                    raise Violation(f"{what}: starts with another state")
+            try:
+                for record in journal.read():
+                    reexecute(again, record)
+            except JournalError as error:
+                # Before the snapshot that it was begun with: a start does not read that, a verification does.
+                self._fire("disk: damage that a verification finds")
+                self.tell(f"{what}: {error}")
+                if start.engine.sequence == self.model.sequence:
+                    again = self.model.engine
+            if again.sequence == start.engine.sequence and again.state_hash() != start.engine.state_hash():
+                raise Violation(f"{what}: starts with another state")
             assert start.engine.sequence == journal.tip().sequence
         finally:
             storage.abandon()
@@ -696,7 +748,7 @@ class World:
     def _judge(self) -> None:
         """What the venue leaves behind when it has stopped."""
         journal = self.storage.open()
-        self._judge_start(journal, open_premises(journal, self.database, Random(0)).engine)
+        self._judge_start(open_premises(journal, self.database, self.snapshots, Random(0)))
         self._judge_database(journal)
         if self._projected() < self.model.sequence:
             raise Violation(f"the database stops at {self._projected()}, the journal at {self.model.sequence}")
