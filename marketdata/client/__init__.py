@@ -14,7 +14,7 @@ from marketdata.client.books import Book, BookView, Offers, OrderBook
 from marketdata.client.errors import Disconnected, FeedError, Overflow, Refused
 from marketdata.client.feed_client import FeedClient, Patience, Subscription
 from marketdata.client.frames import to_frame
-from marketdata.client.history import CandleSeries, History, IndexDay, IndexSeries, Instrument, Tape
+from marketdata.client.history import CandleSeries, Dataset, Export, History, IndexDay, IndexSeries, Instrument, Tape
 from marketdata.client.listening import Messages
 
 __all__ = [
@@ -32,6 +32,8 @@ __all__ = [
     "Instrument",
     "Tape",
     "CandleSeries",
+    "Dataset",
+    "Export",
     "IndexDay",
     "IndexSeries",
     "to_frame",

@@ -7,6 +7,7 @@ dates. A frame of trades has each trade once, as it was last told; so has one of
 """
 
 import importlib
+import io
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any, Final, Literal, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from marketdata.client.books import Book, BookView, OrderBook
-from marketdata.client.history import CandleSeries, IndexDay, IndexSeries, Instrument, Tape
+from marketdata.client.history import CandleSeries, Export, IndexDay, IndexSeries, Instrument, Tape
 from marketdata.messages import (
     CandlesMessage,
     IndexMessage,
@@ -61,11 +62,14 @@ class Table(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def to_frame(source: Source | Iterable[Source], library: Library | None = None) -> Any:
+def to_frame(source: Source | Export | Iterable[Source], library: Library | None = None) -> Any:
     """A frame of one thing, or of several of one sort. Without a `library` polars is taken where it is installed, else
     pandas. Raises `ModuleNotFoundError` where there is neither, TypeError where there is no frame of that, ValueError
     where there is nothing to tell what it would be a frame of.
     """
+    if isinstance(source, Export):
+        # Both read it alike, and pandas by pyarrow.
+        return _installed(library).read_parquet(io.BytesIO(source.content))
     return framed(table_of(source), library)
 
 
@@ -91,17 +95,19 @@ def table_of(source: Source | Iterable[Source]) -> Table:
 
 def framed(table: Table, library: Library | None = None) -> Any:
     """The table as a frame of the library."""
+    module = _installed(library)
+    return _in_polars(module, table) if module.__name__ == "polars" else _in_pandas(module, table)
+
+
+def _installed(library: Library | None) -> Any:
+    """The module of that library, or of the first that is there."""
     for each in (library,) if library is not None else LIBRARIES:
         try:
-            module = importlib.import_module(each)
+            return importlib.import_module(each)
         except ModuleNotFoundError as error:
             if error.name != each:
                 raise
-            continue
-        return _in_polars(module, table) if each == "polars" else _in_pandas(module, table)
-    names = library or "polars or pandas"
-    extra = library or "polars"
-    raise ModuleNotFoundError(f"a frame needs {names}: pip install {extra}")
+    raise ModuleNotFoundError(f"a frame needs {library or 'polars or pandas'}: pip install {library or 'polars'}")
 
 
 def _in_polars(polars: Any, table: Table) -> Any:

@@ -1,4 +1,4 @@
-"""What has been, over the venue's HTTP: instruments, trades, candles, books at a moment, the index.
+"""What has been, over the venue's HTTP: instruments, trades, candles, books at a moment, the index, whole datasets.
 
     with History("http://127.0.0.1:8000") as history:
         tape = history.trades("BXJ-1-SX1-26W47", limit=5_000)
@@ -7,7 +7,8 @@ Everything is ascending in time and says the `sequence` it is true of; `min_sequ
 has come as far as a message of the feed, so that history and feed join without a hole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -79,6 +80,26 @@ class IndexSeries(Struct, frozen=True, kw_only=True):
     code: str
     days: list[IndexDay]
     sequence: int
+
+
+class Export(Struct, frozen=True, kw_only=True):
+    """A dataset of the venue as a Parquet file. It reaches `sequence` at least."""
+
+    dataset: str
+    content: bytes
+    sequence: int
+
+
+class Dataset(Struct, frozen=True, kw_only=True):
+    """What can be exported, and what narrows it down."""
+
+    name: str
+    title: str
+    filters: list[str]
+
+
+class _Datasets(Struct, frozen=True):
+    items: list[Dataset]
 
 
 class _Book(Struct, frozen=True, kw_only=True):
@@ -196,6 +217,49 @@ class History:
         items, sequence = self._all(f"/index/{code}/days", IndexDay, limit, **{"from": first, "to": end})
         return IndexSeries(code=code, days=items[::-1], sequence=sequence)
 
+    # Files
+
+    def datasets(self) -> list[Dataset]:
+        """What `export` and `download` can be asked for."""
+        return _decoded(self._get("/exports"), _Datasets).items
+
+    def export(self, dataset: str, **wanted: Any) -> Export:
+        """A whole dataset in memory, for `to_frame`. `wanted` narrows it down as the venue's page of its exports tells:
+        `symbol`, `first` and `end` (dates, times with their zone, nanoseconds), `interval`, `every`, `depth`,
+        `min_sequence`.
+        """
+        content = bytearray()
+        sequence = self._stream(f"{dataset}.parquet", wanted, content.extend)
+        return Export(dataset=dataset, content=bytes(content), sequence=sequence)
+
+    def download(self, file: str, to: str | Path, **wanted: Any) -> int:
+        """A dataset into a file, however large: `trades.csv` or `trades.parquet`, the same into `to`; returns the
+        sequence that it reaches at least. `to` is there whole or not at all.
+        """
+        target = Path(to)
+        partial = target.with_name(f"{target.name}.part")
+        try:
+            with partial.open("wb") as output:
+                sequence = self._stream(file, wanted, output.write)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return sequence
+
+    def _stream(self, file: str, wanted: dict[str, Any], take: Callable[[bytes], object]) -> int:
+        names = {"first": "from", "end": "to"}
+        query = {names.get(name, name): value for name, value in wanted.items() if value is not None}
+        try:
+            with self._http.stream("GET", f"/exports/{file}", params=query) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _refusal_of(answer)
+                for part in answer.iter_bytes():
+                    take(part)
+                return int(answer.headers["exchange-sequence"])
+        except httpx.HTTPError as error:
+            raise Disconnected(f"{self._http.base_url}: {error}") from error
+
     # Pages
 
     def _all(self, path: str, kind: type[T], limit: int | None, **query: Any) -> tuple[list[T], int]:
@@ -236,12 +300,7 @@ class History:
             raise Disconnected(f"{self._http.base_url}: {error}") from error
         if answer.status_code == 200:
             return answer.content
-        try:
-            problem: dict[str, Any] = msgspec.json.decode(answer.content, type=dict[str, Any])
-            refusal = Refused.of(problem)
-        except (msgspec.DecodeError, KeyError):
-            raise Disconnected(f"{answer.url}: {answer.status_code} {answer.text[:200]}") from None
-        raise refusal
+        raise _refusal_of(answer)
 
 
 class _Page(Struct):
@@ -253,3 +312,11 @@ def _decoded(body: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as error:
         raise FeedError(f"the venue's answer is not understood: {error}") from error
+
+
+def _refusal_of(answer: httpx.Response) -> FeedError:
+    """What the venue says, or who spoke in its place."""
+    try:
+        return Refused.of(msgspec.json.decode(answer.content, type=dict[str, Any]))
+    except (msgspec.DecodeError, KeyError):
+        return Disconnected(f"{answer.url}: {answer.status_code} {answer.text[:200]}")

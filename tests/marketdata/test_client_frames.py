@@ -1,11 +1,25 @@
 """Frames in polars and in pandas: integers stay integers, times keep their nanoseconds, the last word counts."""
 
 import importlib
+import io
 from typing import Any
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
-from marketdata.client import Book, BookView, CandleSeries, IndexDay, IndexSeries, Instrument, OrderBook, Tape, to_frame
+from marketdata.client import (
+    Book,
+    BookView,
+    CandleSeries,
+    Export,
+    IndexDay,
+    IndexSeries,
+    Instrument,
+    OrderBook,
+    Tape,
+    to_frame,
+)
 from marketdata.client.frames import LIBRARIES, Library
 from marketdata.messages import (
     BookMessage,
@@ -200,6 +214,14 @@ def test_orders_lots_phases_and_instruments(library: Library) -> None:
     assert rows(to_frame(instrument, library)) == [
         ("A", "BXJ", "1", "SX1", "26W47", "continuous", "continuous", 250, None, None)
     ]
+
+
+@libraries
+def test_an_export_is_framed_as_it_is(library: Library) -> None:
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"trade_id": [1, 2], "side": ["buy", None]}), file)
+    export = Export(dataset="trades", content=file.getvalue(), sequence=9)
+    assert rows(to_frame(export, library)) == [(1, "buy"), (2, None)]
 
 
 def test_what_cannot_be_framed_is_said() -> None:

@@ -1,6 +1,7 @@
 """The client's history against a venue that is a function: pages, refusals, answers that nobody understands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -137,3 +138,36 @@ def test_nobody_there() -> None:
 
     with history(answer) as nobody, pytest.raises(Disconnected, match="venue"):
         nobody.instruments()
+
+
+def exporting(content: bytes) -> History:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path in ("/api/v1/exports/trades.csv", "/api/v1/exports/trades.parquet")
+        assert dict(request.url.params) == {"symbol": "A", "from": "2026-11-01"}
+        return httpx.Response(200, content=content, headers={"exchange-sequence": "77"})
+
+    return history(answer)
+
+
+def test_a_dataset_comes_into_memory_or_into_a_file(tmp_path: Path) -> None:
+    content = b"x" * 1_000_000
+    export = exporting(content).export("trades", symbol="A", first="2026-11-01", end=None)
+    assert (export.dataset, export.sequence, export.content == content) == ("trades", 77, True)
+    target = tmp_path / "trades.csv"
+    assert exporting(content).download("trades.csv", target, symbol="A", first="2026-11-01") == 77
+    assert target.read_bytes() == content
+
+
+def test_a_file_that_breaks_off_is_not_there(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"trade_id,price"
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+    target = tmp_path / "trades.csv"
+    target.write_text("as it was")
+    with pytest.raises(Disconnected, match="peer closed"):
+        history(lambda request: httpx.Response(200, content=broken())).download("trades.csv", target)
+    assert (target.read_text(), list(tmp_path.iterdir())) == ("as it was", [target])
+    with pytest.raises(Refused, match="unknown_dataset"):
+        refusing(404, {"code": "unknown_dataset", "detail": "no"}).download("gossip.csv", target)
+    assert target.read_text() == "as it was"
