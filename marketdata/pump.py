@@ -12,16 +12,16 @@ from marketdata.feed import TICK_NS, Feed
 LONGEST_PAUSE_S: Final = 0.02
 """Between two flushes while there is something to send."""
 
-PAUSE: Final = 3
+PAUSE: Final = 9
 """How many times as long as a flush took the loop is the venue's before the next."""
 
 
 class Pump:
     """Flushes soon after something was published, and ticks forty times a second.
 
-    With few readers a flush follows at once. With many it takes a while; then the next one waits three times as long
-    as the last one took, so that the loop keeps most of its time for the venue, and what comes in meanwhile leaves in
-    one write a reader instead of many.
+    With few readers a flush follows at once. With many it takes a while; then the next one waits nine times as long
+    as the last one took, so that the loop keeps nearly all its time for the venue, and what comes in meanwhile leaves
+    in one write a reader instead of many.
     """
 
     def __init__(

@@ -10,7 +10,9 @@ third order trades. An order counts when its answer has come, that is, when it i
 
 Beside it two servers in processes of their own, with the same client and the same frames: a bare echo by `websockets`,
 and an empty Litestar application with one POST, under uvicorn as the venue runs it. All take turns, round by round, so
-that what else the machine does slows all; the figures to quote are the medians of the rounds' ratios.
+that what else the machine does slows all; the figures to quote are the medians of the rounds' ratios. On a machine that
+others use at the time they still flatter the server that sleeps often, so each server's processor time for an answer
+stands beside.
 
 The client shares the cores with what it measures, so it does as little as can be: no WebSocket library, requests
 composed from bytes made in advance (masked by zeros), answers counted by the lengths in their heads. What a read
@@ -115,11 +117,12 @@ class Tally:
         self.until = 0.0
         self.since = 0.0
         self.counted = 0
-        self.last = 0.0
+        self.all = 0
 
     def count(self, answers: int) -> bool:
         """Whether to ask on."""
         now = time.perf_counter()
+        self.all += answers
         if now >= self.until:
             return False
         if now >= self.since:
@@ -352,8 +355,8 @@ async def traders_at(
 
 async def by_websocket(
     address: str, orders: list[FrameOrders], tokens: list[str] | None, in_flight: int, seconds: float
-) -> float:
-    """Answers a second, the warm-up left out."""
+) -> tuple[float, int]:
+    """Answers a second, the warm-up left out, and all of them."""
     tally = Tally()
     traders = await traders_at(address, orders, tally, tokens)
     tally.since = time.perf_counter() + WARM_UP_SECONDS
@@ -365,11 +368,11 @@ async def by_websocket(
         assert not trader.refused, trader.refused
         trader.leave()
         await trader.closed
-    return tally.counted / seconds
+    return tally.counted / seconds, tally.all
 
 
-async def by_post(address: str, orders: list[PostOrders], seconds: float) -> float:
-    """Answers a second, the warm-up left out."""
+async def by_post(address: str, orders: list[PostOrders], seconds: float) -> tuple[float, int]:
+    """Answers a second, the warm-up left out, and all of them."""
     parts = urlsplit(address)
     tally = Tally()
     tally.since = time.perf_counter() + WARM_UP_SECONDS
@@ -385,7 +388,7 @@ async def by_post(address: str, orders: list[PostOrders], seconds: float) -> flo
     for poster in posters:
         assert not poster.refused, poster.refused
         poster.transport.abort()
-    return tally.counted / seconds
+    return tally.counted / seconds, tally.all
 
 
 async def paced(address: str, orders: list[FrameOrders], tokens: list[str], rate: float, seconds: float) -> list[float]:
@@ -588,6 +591,7 @@ class Report:
         self.listeners = beside[0]
         assert said(beside[0]) == "listening"
         self.echo, self.empty = said(beside[1]), said(beside[2])
+        self.idle = {"echo": Process(beside[1].pid), "empty": Process(beside[2].pid)}
         self.processes = {
             "venue": Process(venue.pid),
             "follower": next(Process(venue.pid).children()),
@@ -612,32 +616,46 @@ class Report:
             for number in range(self.options.clients)
         ]
 
-    def by_websocket(self, address: str, tokens: list[str] | None, seconds: float) -> float:
+    def by_websocket(self, address: str, tokens: list[str] | None, seconds: float) -> tuple[float, int]:
         return uvloop.run(by_websocket(address, self.frames(), tokens, self.options.in_flight, seconds))
 
-    def by_post(self, address: str) -> float:
+    def by_post(self, address: str) -> tuple[float, int]:
         return uvloop.run(by_post(address, self.posts(address), self.options.seconds))
+
+    def timed(self, server: Process, turn: Callable[[], tuple[float, int]]) -> tuple[float, float]:
+        """Answers a second, and the server's processor time for each in µs, the warm-up in it."""
+        before = server.cpu_seconds()
+        rate, answers = turn()
+        return rate, (server.cpu_seconds() - before) / answers * 1e6
 
     def run(self) -> None:
         options = self.options
         rounds = []
+        venue, nothing = self.processes["venue"], self.idle
         for _ in range(options.rounds):
-            echo = self.by_websocket(self.echo, None, options.seconds)
-            orders = self.by_websocket(self.venue.feed_address, self.tokens, options.seconds)
-            empty = self.by_post(self.empty)
-            posted = self.by_post(self.venue.address)
-            rounds.append((echo, orders, orders / echo, empty, posted, posted / empty))
-        echo, orders, of_echo, empty, posted, of_empty = (median(figures) for figures in zip(*rounds, strict=True))
+            echo = self.timed(nothing["echo"], lambda: self.by_websocket(self.echo, None, options.seconds))
+            orders = self.timed(venue, lambda: self.by_websocket(self.venue.feed_address, self.tokens, options.seconds))
+            empty = self.timed(nothing["empty"], lambda: self.by_post(self.empty))
+            posted = self.timed(venue, lambda: self.by_post(self.venue.address))
+            rounds.append((*echo, *orders, orders[0] / echo[0], *empty, *posted, posted[0] / empty[0]))
+        medians = [median(figures) for figures in zip(*rounds, strict=True)]
+        (echo_rate, echo_us, rate, us, of_echo), (empty_rate, empty_us, posted_rate, posted_us, of_empty) = (
+            medians[:5],
+            medians[5:],
+        )
         flight = f"{options.connections} × {options.in_flight} in flight"
         print(
             f"\nall parts on: journal synced, follower projecting and re-executing, {options.subscribers} subscribers "
             f"to book and trades;\nmedians of {options.rounds} rounds of {options.seconds:g} s\n"
         )
-        print(f"{'':46}{'a second':>10}{'ratio':>8}")
-        print(f"{f'bare websockets echo, {flight}':46}{echo:>10,.0f}{1:>8.3f}")
-        print(f"{f'orders by WebSocket, {flight}':46}{orders:>10,.0f}{of_echo:>8.3f}")
-        print(f"{f'empty Litestar POST, {options.clients} connections':46}{empty:>10,.0f}{1:>8.3f}")
-        print(f"{f'orders by HTTP, {options.clients} connections':46}{posted:>10,.0f}{of_empty:>8.3f}", flush=True)
+        print(f"{'':46}{'a second':>10}{'ratio':>8}{'server, µs each':>17}")
+        print(f"{f'bare websockets echo, {flight}':46}{echo_rate:>10,.0f}{1:>8.3f}{echo_us:>17.1f}")
+        print(f"{f'orders by WebSocket, {flight}':46}{rate:>10,.0f}{of_echo:>8.3f}{us:>17.1f}")
+        print(
+            f"{f'empty Litestar POST, {options.clients} connections':46}{empty_rate:>10,.0f}{1:>8.3f}{empty_us:>17.1f}"
+        )
+        posts = f"orders by HTTP, {options.clients} connections"
+        print(f"{posts:46}{posted_rate:>10,.0f}{of_empty:>8.3f}{posted_us:>17.1f}", flush=True)
         self.sustain()
 
     def sustain(self) -> None:
@@ -649,7 +667,7 @@ class Report:
         watch = subprocess.Popen(
             [sys.executable, "-c", WATCH, f"{self.venue.address}/readyz"], stdout=subprocess.PIPE, text=True
         )
-        rate = self.by_websocket(self.venue.feed_address, self.tokens, options.sustained)
+        rate, _ = self.by_websocket(self.venue.feed_address, self.tokens, options.sustained)
         watch.terminate()
         assert watch.stdout is not None
         lags = [json.loads(line) for line in watch.stdout]
