@@ -13,7 +13,7 @@ off. Three, because two could each take off himself and see the other.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final, Literal
 
@@ -39,6 +39,9 @@ WITHHELD_DAYS: Final = 2
 
 MAXIMUM_KEPT: Final = 4_000
 """Days of each kind that are kept in memory."""
+
+DAYS_AT_ONCE: Final = 31
+"""Days in one question: a statement is to end long before a database would end it."""
 
 
 class Cell(Struct, frozen=True):
@@ -190,18 +193,17 @@ class DisclosedDays:
         async with self._reading:
             for days in wanted:
                 missing = [day for day in days if day not in kept]
-                if missing:
-                    await self._read(gateway, kind, missing[0], missing[-1])
+                while missing:
+                    last = min(missing[-1], missing[0] + DAYS_AT_ONCE - 1)
+                    await self._read(gateway, kind, missing[0], last)
+                    missing = [day for day in missing if day > last]
             found = [[cell for day in days for cell in kept.get(day, ())] for days in wanted]
             while len(kept) > MAXIMUM_KEPT:
                 kept.popitem(last=False)
         return found
 
     async def _read(self, gateway: Gateway, kind: Kind, from_day: int, to_day: int) -> None:
-        query: Callable[[Connection], list[Cell]] = lambda connection: disclosed_cells(  # noqa: E731
-            connection, kind, from_day, to_day
-        )
-        _, cells = await gateway.history(query)
+        _, cells = await gateway.history(lambda connection: disclosed_cells(connection, kind, from_day, to_day))
         days: dict[int, list[Cell]] = {day: [] for day in range(from_day, to_day + 1)}
         for cell in cells:
             days[cell.day].append(cell)

@@ -12,7 +12,8 @@ PASSWORD = "plantain-demo"
 
 
 class Member(Struct, frozen=True):
-    """One participant; `money_yuan` is deposited when the market opens, `town` is where a grower's fruit comes from."""
+    """One participant; `money_yuan` is deposited when the market opens, `town` is where a grower's fruit comes from,
+    `region` where a buyer is at home."""
 
     name: str
     display_name: str
@@ -21,13 +22,15 @@ class Member(Struct, frozen=True):
     town: str = ""
     warehouse: str = ""
     obliged: bool = False
+    region: str | None = None
 
 
+HERE = "广东湛江"
 OPERATOR = Member("operator", "交易中心运营", ("operator",))
 ACCOUNTS = (
     Member("grower", "陈阿蕉（北坡镇蕉农）", ("grower",), town="北坡镇"),
-    Member("trader", "湛江水果批发行", ("trader",), money_yuan=500_000),
-    Member("trader2", "广州江南果业", ("trader",), money_yuan=500_000),
+    Member("trader", "湛江水果批发行", ("trader",), money_yuan=500_000, region=HERE),
+    Member("trader2", "广州江南果业", ("trader",), money_yuan=500_000, region="广东广州"),
     Member("warehouse", "遂溪一号库 保管员", ("warehouse",), warehouse="SX1"),
 )
 LAST = Member("analyst", "县数据中心分析员", ("analyst",))
@@ -48,11 +51,23 @@ GROWERS = tuple(
     for index, (town, title) in enumerate(zip(TOWNS[:12], ("蕉农", "香蕉合作社") * 6, strict=True))
 )
 WHOLESALERS = tuple(
-    Member(f"wholesaler-{index + 1:02}", f"{city}批发商（模拟）", ("trader",), money_yuan=400_000)
-    for index, city in enumerate(("湛江", "茂名", "佛山", "长沙", "武汉", "郑州", "北京"))
+    Member(
+        f"wholesaler-{index + 1:02}", f"{city}批发商（模拟）", ("trader",), money_yuan=400_000, region=province + city
+    )
+    for index, (province, city) in enumerate(
+        (
+            ("广东", "湛江"),
+            ("广东", "茂名"),
+            ("广东", "佛山"),
+            ("湖南", "长沙"),
+            ("湖北", "武汉"),
+            ("河南", "郑州"),
+            ("", "北京"),
+        )
+    )
 )
 BUYERS = tuple(
-    Member(f"buyer-{index + 1:02}", f"{firm}（模拟）", ("trader",), money_yuan=150_000)
+    Member(f"buyer-{index + 1:02}", f"{firm}（模拟）", ("trader",), money_yuan=150_000, region=HERE)
     for index, firm in enumerate(
         ("粤西超市采购", "校园食堂配送", "社区团购", "催熟库一", "催熟库二", "果汁厂", "水果连锁", "电商产地仓")
     )

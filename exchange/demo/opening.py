@@ -112,6 +112,7 @@ async def _register(operator: Person, member: Member) -> None:
         "display_name": member.display_name,
         "roles": list(member.roles),
         "obliged": member.obliged,
+        "region": member.region,
     }
     try:
         await operator.post("/operator/participants", body)
