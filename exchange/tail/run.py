@@ -7,7 +7,9 @@ connection goes to standard error. Either way it goes on where it was after a lo
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +38,10 @@ REDRAW_S: Final = 0.1
 
 FOCUS_CHANNELS: Final = ("book", "trades", "status", "auction")
 
-_UP, _DOWN = (b"\x1b[A", b"\x1bOA", b"k"), (b"\x1b[B", b"\x1bOB", b"j", b"\t")
-_QUIT = (b"q", b"Q", b"\x03", b"\x04")
+_KEYS: Final = re.compile(rb"\x1b[\[O].|.", re.DOTALL)
+_UP: Final = (b"\x1b[A", b"\x1bOA", b"k")
+_DOWN: Final = (b"\x1b[B", b"\x1bOB", b"j", b"\t")
+_QUIT: Final = (b"q", b"Q", b"\x03", b"\x04")
 
 
 class Tail(Struct, frozen=True, kw_only=True):
@@ -198,6 +202,8 @@ async def _show(client: FeedClient, symbols: list[str], language: Language) -> N
     from exchange.tail.screen import Screen
     from exchange.tail.words import Words
 
+    # The screen counts what the client would tell there.
+    logging.getLogger("marketdata.client").setLevel(logging.CRITICAL)
     screen = Screen(symbols, Words(language))
     messages = client.messages()
     changed = asyncio.Event()
@@ -262,17 +268,23 @@ async def _draw(client: FeedClient, screen: Any, console: Any, live: Any, change
 
 async def _obey(client: FeedClient, screen: Any, keys: asyncio.Queue[bytes], changed: asyncio.Event) -> None:
     while True:
-        key = await keys.get()
-        if key in _QUIT:
-            return
-        steps = (key in _DOWN) - (key in _UP)
-        if steps and len(screen.symbols) > 1:
+        pressed = await keys.get()
+        while not keys.empty():
+            # Held down, a key comes faster than an instrument can be subscribed to: where it stops is what counts.
+            pressed += keys.get_nowait()
+        steps = 0
+        for key in _KEYS.findall(pressed):
+            if key in _QUIT:
+                return
+            steps += (key in _DOWN) - (key in _UP)
+        chosen = screen.beside(steps)
+        if chosen != screen.focus:
             before = screen.focus
-            screen.choose(screen.beside(steps))
+            screen.choose(chosen)
             changed.set()
             with contextlib.suppress(FeedError, SetupError, TimeoutError):
                 # Without a connection the next one asks for what is to be read.
-                await _focus(client, screen.focus, before)
+                await _focus(client, chosen, before)
 
 
 @contextlib.contextmanager
@@ -288,7 +300,7 @@ def _pressed(tell: Callable[[bytes], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     before = termios.tcgetattr(file)
     tty.setcbreak(file)
-    loop.add_reader(file, lambda: tell(os.read(file, 16)))
+    loop.add_reader(file, lambda: tell(os.read(file, 1_024)))
     try:
         yield
     finally:

@@ -165,6 +165,14 @@ async def test_a_symbol_that_is_not_there_costs_no_other(venue: SmallVenue) -> N
     assert "unknown_symbol" in said
 
 
+def forge(venue: SmallVenue) -> None:
+    """Say something wrong of the book of A."""
+    stream = venue.feed.stream("book", "A", 25, None, 10)
+    head = {"channel": "book", "symbol": "A", "kind": "delta", "time_ns": 1, "depth": 25, "asks": [], "checksum": 1}
+    sequences = {"sequence": stream.sequence, "previous": stream.sequence}
+    venue.say(json.dumps({**head, **sequences, "bids": [[251, 7, 1]]}))
+
+
 class Terminal:
     """A terminal of 130 by 30 with the command in it."""
 
@@ -229,6 +237,10 @@ async def test_a_terminal_shows_a_screen_and_obeys_keys(venue: SmallVenue) -> No
         terminal.press(b"\x1b[B")
         await terminal.until("盘口 B")
         await terminal.until("暂无委托")
+        terminal.press(b"\x1b[A\x1bOBj?k\x1b[A")  # up, down, down, nothing, up, up: held down they come together
+        await terminal.until("盘口 A")
+        forge(venue)
+        await terminal.until("校验不符 1")
         terminal.press(b"q")
         await terminal.until("\x1b[?1049l")
         assert await terminal.end() == 0
