@@ -10,8 +10,9 @@ from exchange.engine import Engine
 from exchange.protocol import Entry
 from exchange.publication import Publication
 from marketdata.candles import LENGTH_NS, start_of, trading_day
+from marketdata.connection import MAX_OUTGOING
 from marketdata.feed import Feed
-from marketdata.index import OVERALL, TradingDay, date_of, entries, readings
+from marketdata.index import OVERALL, IndexRules, TradingDay, date_of, entries, readings
 from marketdata.messages import INTERVALS, Interval
 from matching.messages import Side, TradeExecuted
 from settlement.messages import TradeBusted
@@ -19,6 +20,8 @@ from tests.marketdata.feed_reader import Reader
 
 CHANNELS = ("book", "orders", "auction", "lots", "status", "trades")
 SECOND_NS = 10**9
+RULES = IndexRules(thin_volume=40, thin_trades=3, joined_days=2, weight_days=3)
+"""For markets as small as these."""
 
 
 class Watcher(Reader):
@@ -33,6 +36,7 @@ class Watcher(Reader):
         self.index: dict[tuple[str, str], dict[str, Any]] = {}
         self.candles: dict[tuple[str, Interval], dict[int, list[int]]] = {}
         self.subscribed: dict[str, None] = {}
+        self.codes: dict[str, None] = {}
         self.resumed: dict[tuple[str, str | None], int] = {}
         """What was asked to go on from: messages of that sequence may be heard again, all but the first."""
 
@@ -74,12 +78,30 @@ class Watcher(Reader):
         elif channel == "status":
             self.status[symbol] = (message["phase"], message["reason"])
         elif channel == "index":
+            if whole:
+                self.index = {key: said for key, said in self.index.items() if key[0] != symbol}
             self.index[symbol, message["date"]] = message
         elif channel == "candles":
             kept = self.candles.setdefault((symbol, message["interval"]), {})
             if whole:
                 kept.clear()
             kept.update({row[0]: row[1:] for row in message["candles"]})
+
+    def fall_asleep(self) -> None:
+        """Read nothing more: the transport is full."""
+        self.stick(MAX_OUTGOING)
+
+    def wake_up(self) -> None:
+        """Read on. What was read last may be heard again where a command had several messages."""
+        self.resumed.update(self.last)
+        self.feed.flush()
+        self.stick(0)
+        self.connection.drained()
+        self.read()
+
+    @property
+    def asleep(self) -> bool:
+        return self.outlet.stuck > 0
 
     def queue(self, symbol: str, side: Side) -> list[tuple[int, int, int]]:
         """`(order, price, quantity)` in the priority that the messages lead to."""
@@ -106,6 +128,7 @@ class Watch:
     def __init__(self, engine: Engine | None = None) -> None:
         self.engine = engine or Engine()
         self.publication = Publication()
+        self.feed.index.rules = RULES
         self.entries: list[Entry] = []
         self.steady_ns = 0
         self.trades: dict[int, tuple[str, int, int, int, bool]] = {}
@@ -121,7 +144,8 @@ class Watch:
         self.packed = Watcher(self.feed, encoding="msgpack", framed=True)
         self.screens = Watcher(self.feed, lane=10)
         self.phones = Watcher(self.feed, lane=4)
-        self.watchers = (self.live, self.packed, self.screens, self.phones)
+        self.sleepy = Watcher(self.feed)
+        self.watchers = (self.live, self.packed, self.sleepy, self.screens, self.phones)
         self.candles: dict[tuple[str, Interval], Watcher] = {}
 
     def do(self, command: Any, time_ns: int) -> tuple[Any, ...]:
@@ -152,9 +176,9 @@ class Watch:
                 if (symbol, interval) not in self.candles:
                     reader = self.candles[symbol, interval] = Watcher(self.feed)
                     reader.ask(op="subscribe", channel="candles", symbols=[symbol], interval=interval)
-        codes = [OVERALL, *dict.fromkeys(f"{OVERALL}-{symbol[:3].rstrip('-')}" for symbol in symbols)]
-        for code in codes:
-            if ("index", code) not in self.live.last:
+        for code in dict.fromkeys([OVERALL, *(f"{OVERALL}-{symbol.partition('-')[0]}" for symbol in symbols)]):
+            if code not in self.live.codes:
+                self.live.codes[code] = None
                 self.live.ask(op="subscribe", channel="index", symbols=[code])
         self.live.read()
 
@@ -165,26 +189,28 @@ class Watch:
 
     def cut(self) -> None:
         """All lines break, and everybody goes on from where he was."""
-        before = self.watchers
-        for watcher in before:
+        for watcher in self.watchers:
+            watcher.outlet.stuck = 0
             watcher.read()
             watcher.connection.disconnected()
+        before = self.watchers
         self._gather()
         for old, new in zip(before, self.watchers, strict=True):
             new.go_on_from(old)
             for kept in ("orders", "lots", "indications", "status", "index"):
                 setattr(new, kept, getattr(old, kept))
             new.read_all_of(list(old.subscribed), again=True)
+        self.follow(list(self.live.subscribed))
 
     def restart(self) -> None:
         """The venue starts from a snapshot of its engine and publication, which have lost nothing."""
         state, engine = self.publication.state(), Engine.restore(self.engine.snapshot())
-        subscribed = self.live.subscribed
+        self.feed.flush()
         self.engine, self.publication = engine, Publication()
         self.publication.restore(state, engine)
+        self.feed.index.rules = RULES
         assert self.publication.state() == state
-        self._gather()
-        self.follow(list(subscribed))
+        self.cut()
 
     def check(self, *, slow: bool = False) -> None:
         """What is said of each instrument that is followed is so; `slow`: in the slower lanes too, which have spoken
@@ -192,9 +218,11 @@ class Watch:
         """
         for watcher in self.watchers:
             watcher.read()
-        for watcher in self.watchers if slow else self.watchers[:2]:
-            for symbol in watcher.subscribed:
-                self._check(watcher, symbol)
+        for watcher in self.watchers if slow else self.watchers[:3]:
+            if not watcher.asleep:
+                for symbol in watcher.subscribed:
+                    self._check(watcher, symbol)
+            assert watcher.outlet.closed is None
 
     def _check(self, watcher: Watcher, symbol: str) -> None:
         market, dark = self.engine.market, self.feed.instruments[symbol].dark
@@ -256,7 +284,7 @@ class Watch:
             day = days.setdefault(number, TradingDay(number))
             day.add(symbol, 0 if busted else quantity, 0 if busted else price * quantity, 0 if busted else 1)
         ordered = [day for _, day in sorted(days.items())]
-        reckoned = list(readings(ordered))
+        reckoned = list(readings(ordered, RULES))
         for reading in reckoned[-2:]:
             date = date_of(reading.day)
             said = {code: message for (code, when), message in self.live.index.items() if when == date}
@@ -268,7 +296,7 @@ class Watch:
                     assert message["final"] is (reading is not reckoned[-1])
                 else:
                     # Who has begun to read today is not told of yesterday.
-                    assert reading is not reckoned[-1] or ("index", entry.code) not in self.live.last
+                    assert reading is not reckoned[-1] or entry.code not in self.live.codes
 
     def _candles_of(self, symbol: str, interval: Interval) -> dict[int, list[int]]:
         candles: dict[int, list[int]] = {}

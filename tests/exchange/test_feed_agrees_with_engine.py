@@ -69,9 +69,11 @@ class Pit:
             self.do(BustTrade(operator_id=OPERATOR, trade_id=self.recent_trade(), reason="wrong"))
         elif what < 0.94:
             self.time_ns += chance.choice((1, 7, 61, 800)) * MINUTE_NS
-        elif what < 0.98:
+        elif what < 0.96:
             watch.tick()
             watch.check(slow=True)
+        elif what < 0.98:
+            watch.sleepy.wake_up() if watch.sleepy.asleep else watch.sleepy.fall_asleep()
         else:
             chance.choice((watch.cut, watch.restart))()
 
