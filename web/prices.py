@@ -125,7 +125,7 @@ Rate = Annotated[
 async def list_series(
     request: Anyone, source: Source = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Items[SeriesRecord]:
-    """In the order in which they came."""
+    """Public. In the order in which they came."""
     after = cursor_of(cursor)
     sequence, found = await gateway_of(request).history(
         lambda connection: records.series_list(connection, source=source, after=after, limit=limit)
@@ -143,7 +143,7 @@ async def read_series(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> SeriesPage:
-    """Its prices, the newest first."""
+    """Public. Its prices, the newest first."""
     first, last, before = _date("from_date", from_date), _date("to_date", to_date), cursor_of(cursor)
 
     def read(connection: Connection) -> tuple[SeriesRecord, list[tuple[int, int, int]]]:
@@ -166,7 +166,7 @@ async def read_series(
 async def read_series_csv(
     request: Anyone, series_id: FromPath[int], from_date: FromDate = None, to_date: ToDate = None
 ) -> Response[bytes]:
-    """The newest first, 100,000 at most; UTF-8 with its mark, prices in decimals as they were written."""
+    """Public. The newest first, 100,000 at most; UTF-8 with its mark, prices in decimals as they were written."""
     first, last = _date("from_date", from_date), _date("to_date", to_date)
 
     def read(connection: Connection) -> tuple[SeriesRecord, list[tuple[int, int, int]]]:
@@ -200,8 +200,8 @@ async def compare_series(
     grade: Key = None,
     warehouse: Key = None,
 ) -> Comparison:
-    """Day by day: the average price of what was traded here (`vwap`, of certain goods if named), or an index. 366 days
-    at most, the last year if none are named. 409 `unknown_unit`: a rate does not make kilograms of this unit.
+    """Public. Day by day: the average price of what was traded here (`vwap`, of certain goods if named), or an index.
+    366 days at most, the last year if none are named. 409 `unknown_unit`: a rate does not make kilograms of this unit.
     """
     gateway = gateway_of(request)
     goods = Goods(variety=variety, grade=grade, warehouse=warehouse)

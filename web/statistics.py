@@ -152,7 +152,7 @@ class _Source(Struct, frozen=True):
 
 @get("/statistics", tags=["statistics"], summary="What statistics there are", responses=problems())
 async def read_about(request: Anyone, min_sequence: MinSequence = None) -> About:
-    """Public."""
+    """Public. Also how far they are told."""
     gateway = gateway_of(request)
     now_ns, _ = await _known_until(gateway, min_sequence)
     sequence, days = await gateway.history(queries.days_traded, min_sequence=min_sequence)
@@ -182,8 +182,8 @@ async def read_table(
     warehouse: Key = None,
     min_sequence: MinSequence = None,
 ) -> Table:
-    """Of `varieties`, `grades`, `warehouses`, `origins` or `buyer-regions`. The last two know no filters, and their
-    newest day is the day before yesterday: see `docs/statistics.md` for the rule.
+    """Public. Of `varieties`, `grades`, `warehouses`, `origins` or `buyer-regions`. The last two know no filters, and
+    their newest day is the day before yesterday: see `docs/statistics.md` for the rule.
     """
     goods = Goods(variety=variety, grade=grade, warehouse=warehouse)
     source = await _source(request, dimension, goods, min_sequence)
@@ -210,7 +210,7 @@ async def read_table_csv(
     warehouse: Key = None,
     min_sequence: MinSequence = None,
 ) -> Response[bytes]:
-    """UTF-8 with its mark; the same figures as the table."""
+    """Public. UTF-8 with its mark; the same figures as the table."""
     goods = Goods(variety=variety, grade=grade, warehouse=warehouse)
     source = await _source(request, dimension, goods, min_sequence)
     span = span_of(period, date, from_date, to_date, source.newest)
@@ -233,7 +233,7 @@ async def list_days(
     cursor: DayCursor = None,
     min_sequence: MinSequence = None,
 ) -> Days:
-    """The series of a dimension."""
+    """Public. The series of a dimension."""
     goods = Goods(variety=variety, grade=grade, warehouse=warehouse)
     source = await _source(request, dimension, goods, min_sequence)
     span = span_of(period, date, from_date, to_date, source.newest)
@@ -272,7 +272,7 @@ async def read_days_csv(
     warehouse: Key = None,
     min_sequence: MinSequence = None,
 ) -> Response[bytes]:
-    """All days of the span; UTF-8 with its mark."""
+    """Public. All days of the span; UTF-8 with its mark."""
     goods = Goods(variety=variety, grade=grade, warehouse=warehouse)
     source = await _source(request, dimension, goods, min_sequence)
     span = span_of(period, date, from_date, to_date, source.newest)
