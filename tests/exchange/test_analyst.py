@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from marketdata.candles import start_of
-from marketdata.client import History, SyncFeedClient, to_frame
+from marketdata.client import History, SyncFeedClient
 from marketdata.messages import CandleRow, Trade
 from tests.exchange.notebook import run
 from tests.running import PATIENCE_SECONDS, ROOT, VenueProcess, serving
@@ -81,20 +81,6 @@ def test_a_book_of_the_past_is_what_the_feed_showed_then(venue: VenueProcess) ->
             assert len(messages.take(2, PATIENCE_SECONDS)) == 2
         later = history.book(symbol, depth=1_000, at_sequence=shown.sequence, min_sequence=feed.book(symbol).sequence)
         assert (later.bids, later.asks) == (shown.bids, shown.asks)
-
-
-@pytest.mark.slow
-def test_an_export_becomes_a_frame_of_the_same_trades(venue: VenueProcess) -> None:
-    with History(venue.address, timeout_s=PATIENCE_SECONDS) as history:
-        symbol = history.instruments()[0].symbol
-        tape = history.trades(symbol)
-        export = history.export("trades", symbol=symbol, min_sequence=tape.sequence)
-        assert export.sequence >= tape.sequence
-        assert "trades" in [dataset.name for dataset in history.datasets()]
-    frame = to_frame(export)
-    told = list(zip(frame["trade_id"], frame["price"], frame["quantity"], frame["time_ns"], strict=True))
-    wanted = [(trade.trade_id, trade.price, trade.quantity, trade.time_ns) for trade in tape.trades]
-    assert told[: len(wanted)] == wanted
 
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "client.md").read_text(), re.MULTILINE | re.DOTALL)
