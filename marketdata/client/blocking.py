@@ -3,12 +3,13 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from marketdata.client.books import BookView
 from marketdata.client.errors import Disconnected
-from marketdata.client.feed_client import FeedClient, Key, Subscription
+from marketdata.client.feed_client import FeedClient, Key, Patience, Subscription
 from marketdata.client.listening import Messages
 from marketdata.messages import (
     AccountMessage,
@@ -30,6 +31,7 @@ from marketdata.messages import (
     TickerMessage,
     TradesMessage,
 )
+from marketdata.wire import Encoding
 from matching.messages import Side
 
 M = TypeVar("M", bound=DataMessage)
@@ -81,14 +83,33 @@ class SyncMessages(Generic[M]):
 
 
 class SyncFeedClient:
-    """`FeedClient`, each method waiting until it is done; takes what that takes, and raises what that raises.
+    """`FeedClient`, each method waiting until it is done; it raises what that raises.
 
     It is for one thread at a time, but for `close`.
     """
 
-    def __init__(self, url: str, **options: Any) -> None:
-        self._url = url
-        self._options = options
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        encoding: Encoding = "json",
+        reconnect: bool = True,
+        cancel_on_disconnect: bool = False,
+        cancel_after_ms: int | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.url = url
+        self._make = partial(
+            FeedClient,
+            url,
+            token=token,
+            encoding=encoding,
+            reconnect=reconnect,
+            cancel_on_disconnect=cancel_on_disconnect,
+            cancel_after_ms=cancel_after_ms,
+            patience=patience,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._feed: FeedClient | None = None
@@ -124,7 +145,7 @@ class SyncFeedClient:
             self._end()
 
     async def _opened(self) -> FeedClient:
-        feed = FeedClient(self._url, **self._options)
+        feed = self._make()
         await feed.open()
         return feed
 
