@@ -158,7 +158,7 @@ class OfferedLots:
                 self._change(offer, green_until_ns=expires_ns)
 
     def _lot_offered(self, report: ExecutionReport) -> int | None:
-        return self._lot_of[report.lots[0][0]] if report.lots else None
+        return self._lot_of.get(report.lots[0][0]) if report.lots else None
 
     def _open(self, command: Any, report: ExecutionReport, time_ns: int) -> None:
         opened = command if report.via == "auction" and isinstance(command, EnterAuction) else None

@@ -24,6 +24,18 @@ RULES = IndexRules(thin_volume=40, thin_trades=3, joined_days=2, weight_days=3)
 """For markets as small as these."""
 
 
+NAMES = {"participant_id", "client_order_id", "receipt_id", "lot_id", "grower", "village", "seller_id", "buyer_id"}
+"""What would tell who it is."""
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for each in value.values() for key in _keys(each)}
+    if isinstance(value, list):
+        return {key for each in value for key in _keys(each)}
+    return set()
+
+
 class Watcher(Reader):
     """Keeps what single orders, offers, auctions and the index are said to be."""
 
@@ -43,6 +55,7 @@ class Watcher(Reader):
     def apply(self, message: dict[str, Any]) -> None:
         super().apply(message)
         channel, symbol, whole = message["channel"], message["symbol"], message["kind"] == "snapshot"
+        assert not NAMES & _keys(message), message
         known = message["sequence"] == self.resumed.get((channel, symbol))
         if channel == "orders":
             if whole:
