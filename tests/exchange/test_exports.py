@@ -1,5 +1,6 @@
 """Exports as CSV and Parquet: what a file says is what the database holds, to the last unit, and the same each time."""
 
+import asyncio
 import csv
 import io
 import re
@@ -11,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow.parquet
 import pytest
 from sqlalchemy import Engine
@@ -26,7 +28,7 @@ from marketdata.candles import start_of
 from marketdata.messages import INTERVALS
 from tests.exchange.days import a_day_of_trading, journal_of, project
 from tests.exchange.floor import HOUR_NS, SYMBOL
-from tests.running import ROOT
+from tests.running import ROOT, found, serving
 from tests.running import exchange as command
 from web.moments import read_moment
 from web.ports import ExportFailed, ExportForm, ExportsBusy, Wanted
@@ -302,8 +304,22 @@ async def test_the_venue_has_a_process_make_them(folder: Path) -> None:
     database = connect(f"sqlite:///{folder / 'exchange.sqlite'}", read_only=True)
     assert await read(exports) == made(database, "trades", "csv")
     database.dispose()
-    assert exports.running == 0
+    assert (exports.making, exports.open) == (0, 0)
     assert not [each.name for each in folder.iterdir() if not each.name.startswith(("journal", "exchange"))]
+
+
+async def test_who_reads_slowly_holds_up_nobody_who_has_one_made(folder: Path) -> None:
+    exports = Exports(f"sqlite:///{folder / 'exchange.sqlite'}", folder)
+    waiting = [exports.export("trades", "csv", ALL) for _ in range(3)]
+    for each in waiting:
+        async with asyncio.timeout(60):
+            await anext(each)
+            while exports.making:
+                await asyncio.sleep(0.01)
+    assert exports.open == len(waiting)
+    for each in waiting:
+        await each.aclose()  # type: ignore[attr-defined]
+    assert exports.open == 0
 
 
 async def test_so_many_are_made_at_once_and_a_reader_who_leaves_ends_his(folder: Path, tmp_path: Path) -> None:
@@ -315,7 +331,7 @@ async def test_so_many_are_made_at_once_and_a_reader_who_leaves_ends_his(folder:
         await anext(exports.export("trades", "csv", ALL))
     for each in open_ones:
         await each.aclose()  # type: ignore[attr-defined]
-    assert exports.running == 0
+    assert (exports.making, exports.open) == (0, 0)
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit('no database')", "print('half'); raise SystemExit('gone')"])
@@ -323,7 +339,21 @@ async def test_an_export_that_breaks_off_is_no_file(tmp_path: Path, code: str) -
     exports = Exports("sqlite:///none", tmp_path, command=(sys.executable, "-c", code))
     with pytest.raises(ExportFailed, match=r"no database|gone"):
         await read(exports)
-    assert exports.running == 0
+    assert (exports.making, exports.open) == (0, 0)
+
+
+def test_a_venue_that_serves_sends_them(tmp_path: Path) -> None:
+    found(tmp_path)
+    with serving(tmp_path) as venue:
+        operator = venue.person("operator")
+        defined = operator.post("/operator/instruments", {"symbol": SYMBOL, "phase": "auction"})
+        answer = httpx.get(
+            f"{venue.address}/api/v1/exports/phases.csv", params={"min_sequence": defined["sequence"]}, timeout=30
+        )
+    assert answer.status_code == 200, answer.text
+    (line,) = csv.DictReader(io.StringIO(answer.text, newline=""))
+    assert (line["symbol"], line["phase"], line["dark"]) == (SYMBOL, "auction", "true")
+    assert int(answer.headers["exchange-sequence"]) >= defined["sequence"]
 
 
 def test_no_dataset_knows_a_participant() -> None:

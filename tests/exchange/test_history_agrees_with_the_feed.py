@@ -8,17 +8,20 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, select, text
 
 from exchange.database import connect
 from exchange.journal import SqliteJournal
+from exchange.projector import Projector
 from exchange.publication import Publication
 from exchange.verify import run_verify
 from marketdata import queries
 from marketdata.candles import start_of, trading_day
 from marketdata.index import TradingDay, date_of, entries, readings
 from marketdata.messages import INTERVALS
+from marketdata.tables import metadata
 from matching.messages import CancelOrder
+from tests.databases import with_tables
 from tests.exchange.days import journal_of, project
 from tests.exchange.floor import CHEN, DAY_NS, HOUR_NS, LI, SYMBOL, WANG, Floor
 from tests.marketdata.feed_reader import Reader
@@ -251,6 +254,27 @@ def test_the_index_is_that_of_the_tape_and_of_the_feed(told: Told, connection: C
         for entry in entries(of, reading):
             day = queries.index_days(connection, entry.code, from_day=entry.day, to_day=entry.day + 1).items[0]
             assert (day.value, day.carried, day.constituents) == (entry.value, entry.carried, entry.constituents)
+
+
+def test_rows_are_the_same_however_batches_are_taken_together(told: Told, tmp_path: Path) -> None:
+    made: list[dict[str, list[Any]]] = []
+    for commands in (1, 7, 10_000):
+        url = f"sqlite:///{tmp_path / f'{commands}.sqlite'}"
+        with_tables(url)
+        database = connect(url, rebuildable=True)
+        journal = SqliteJournal.open_reader(told.path)
+        projector = Projector(database, journal, maximum_commands=commands)
+        projector.start()
+        transactions = len(list(projector.advance()))
+        journal.close()
+        with database.connect() as connection:
+            made.append({each.name: connection.execute(select(each)).all() for each in metadata.sorted_tables})
+        database.dispose()
+        assert (transactions == 1) is (commands == 10_000)
+    for rows in made[1:]:
+        for name, found in rows.items():
+            assert found, name
+            assert sorted(map(repr, found)) == sorted(map(repr, made[0][name])), name
 
 
 CHANGED = {
