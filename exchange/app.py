@@ -190,6 +190,7 @@ async def _venue(
     web_settings = WebSettings(
         origins=settings.origins,
         public_address=settings.public_address,
+        feed_port=feed_socket.getsockname()[1],
         maximum_lag=settings.maximum_lag,
         demo=demo,
         document_key=_document_key(settings),

@@ -161,6 +161,9 @@ MarketEvent = (
 
 MAX_ID_TEXT: Final = 64
 
+MAX_SYMBOLS: Final = 1_024
+"""Of one request."""
+
 RequestId = Integer | Annotated[str, Meta(max_length=MAX_ID_TEXT)] | None
 """What the reader wants its answer marked with: an integer, a short text, or nothing."""
 
@@ -179,7 +182,7 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="subscrib
     """
 
     channel: str
-    symbols: Annotated[list[Any], Meta(max_length=1024)] | None = None
+    symbols: Annotated[list[Any], Meta(max_length=MAX_SYMBOLS)] | None = None
     depth: int | UnsetType | None = UNSET
     interval: str | None = None
     rate: int | None = None
@@ -191,7 +194,7 @@ class Unsubscribe(Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubs
     """Stop reading. What `subscribe` takes may be repeated here; only the channel and the symbols count."""
 
     channel: str
-    symbols: Annotated[list[Any], Meta(max_length=1024)] | None = None
+    symbols: Annotated[list[Any], Meta(max_length=MAX_SYMBOLS)] | None = None
     depth: int | None = None
     interval: str | None = None
     rate: int | None = None

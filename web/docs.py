@@ -1,7 +1,9 @@
-"""The API's description for programs (`/openapi.json`) and for people (`/docs`), without the internet.
+"""The API's description for programs (`/openapi.json`) and for people (`/docs`), without the internet; the feed's
+likewise (`/asyncapi.json`, `/docs/feed`).
 
-Litestar gathers the description from the handlers: their types, their docstrings, the problems they name. The page is
-ours, drawn by Swagger UI, whose files the terminal's build takes from npm into `web/static/docs`.
+Litestar gathers the first from the handlers: their types, their docstrings, the problems they name; `web.asyncapi`
+makes the second. The pages are ours; the first is drawn by Swagger UI, whose files the terminal's build takes from npm
+into `web/static/docs`.
 """
 
 import re
@@ -17,6 +19,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
 from litestar.params import FromPath
 
+from web import asyncapi
 from web.context import Anyone
 from web.errors import NotFound
 from web.pages import Folder
@@ -43,7 +46,8 @@ seconds for it.
 
 **Lists** are pages: `next` goes into `cursor`.
 
-The live market is a WebSocket: `/feed` here for browsers, and a port of its own for programs.
+The live market is a WebSocket: `/feed` here for browsers, and a port of its own for programs. It is described by
+[/asyncapi.json](/asyncapi.json), for people at [/docs/feed](/docs/feed).
 """
 
 
@@ -98,17 +102,25 @@ def description(settings: WebSettings) -> OpenAPIConfig:
 
 
 class Docs:
-    """The description, made once, and the page's files."""
+    """The descriptions, each made once, and the pages' files."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._ours = Folder(PAGE, "/docs/")
         self._swagger = Folder(settings.static / "docs", "/docs/")
+        self._settings = settings
         self._description: bytes | None = None
+        self._feed: bytes | None = None
 
     def description(self, app: Litestar) -> bytes:
         if self._description is None:
             self._description = msgspec.json.encode(_finished(app.openapi_schema.to_schema()))
         return self._description
+
+    def feed(self) -> bytes:
+        if self._feed is None:
+            described = asyncapi.description(self._settings.version, self._settings.feed_port)
+            self._feed = msgspec.json.encode(described)
+        return self._feed
 
     def find(self, path: str) -> Response[bytes] | None:
         for folder in (self._ours, self._swagger):
@@ -145,10 +157,24 @@ async def openapi_json(request: Anyone) -> Response[bytes]:
     return Response(docs.description(request.app), media_type="application/json")
 
 
+@get("/asyncapi.json", include_in_schema=False)
+async def asyncapi_json(request: Anyone) -> Response[bytes]:
+    docs: Docs = request.app.state["docs"]
+    return Response(docs.feed(), media_type="application/json")
+
+
 @get("/docs", include_in_schema=False)
 async def docs_page(request: Anyone) -> Response[bytes]:
     docs: Docs = request.app.state["docs"]
     page = docs.find("/docs/index.html")
+    assert page is not None
+    return page
+
+
+@get("/docs/feed", include_in_schema=False)
+async def feed_page(request: Anyone) -> Response[bytes]:
+    docs: Docs = request.app.state["docs"]
+    page = docs.find("/docs/feed.html")
     assert page is not None
     return page
 
@@ -162,4 +188,4 @@ async def docs_file(request: Anyone, name: FromPath[str]) -> Response[bytes]:
     return found
 
 
-PUBLIC = [openapi_json, docs_page, docs_file]
+PUBLIC = [openapi_json, asyncapi_json, docs_page, feed_page, docs_file]
