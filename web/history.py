@@ -42,7 +42,7 @@ async def list_index_days(
     cursor: Cursor = None,
     min_sequence: MinSequence = None,
 ) -> Items[queries.IndexDay]:
-    """Public. One code, a value a trading day, the newest first. 404 `unknown_code` of one that never had a value."""
+    """Public. One code, a value a trading day, the newest first. 404 `unknown_index` of one that never had a value."""
     from_day, to_day = day_of("from", from_date), day_of("to", to_date)
     wanted = code.replace("\0", "")
     sequence, (known, page) = await gateway_of(request).history(
@@ -53,7 +53,7 @@ async def list_index_days(
         min_sequence=min_sequence,
     )
     if not known:
-        raise NotFound("unknown_code", field="code")
+        raise NotFound("unknown_index", field="code")
     return Items(items=page.items, next=page.next, sequence=sequence)
 
 

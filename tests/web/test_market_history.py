@@ -61,7 +61,7 @@ async def test_the_index_day_by_day(office: Office) -> None:
         await trade(office, 2, 250 + number, f"{number}")
     # Less than five tonnes a day is thin: there is no price yet, and no index.
     assert (await get(office.anyone, "index"))["items"] == []
-    problem(await office.anyone.get("/api/v1/index/SXBI/days"), 404, "unknown_code", "code")
+    problem(await office.anyone.get("/api/v1/index/SXBI/days"), 404, "unknown_index", "code")
     wrong = await office.anyone.get("/api/v1/index/SXBI/days", params={"from": "24.11.2026"})
     problem(wrong, 400, "invalid_request", "from")
 

@@ -29,6 +29,7 @@ export const reasons: Record<keyof typeof zh, string> = {
   'reason.unknown_dimension': 'no such statistics',
   'reason.no_goods': 'nothing is left to sell',
   'reason.goods': 'there is something to sell again',
+  'reason.unknown_dataset': 'no such dataset',
   'reason.unknown_index': 'no such index',
   'reason.unknown_series': 'no such price series',
   'reason.unknown_unit': 'this unit cannot be converted into kilograms',

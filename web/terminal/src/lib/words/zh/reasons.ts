@@ -27,6 +27,7 @@ export const reasons = {
   'reason.unknown_dimension': '没有这种统计',
   'reason.no_goods': '没有可卖的货，暂停交易',
   'reason.goods': '又有货可卖，恢复交易',
+  'reason.unknown_dataset': '没有这个数据集',
   'reason.unknown_index': '没有这个指数',
   'reason.unknown_series': '没有这个价格序列',
   'reason.unknown_unit': '该单位无法换算成公斤',
