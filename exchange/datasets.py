@@ -11,12 +11,17 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from sqlalchemy import Column, Connection, Select, func, select
 
+from exchange.projector import cursor
 from marketdata import tables
 from marketdata.candles import SHANGHAI_NS
 from marketdata.index import date_of
 from settlement import queries as of_settlement
-from settlement.civil import venue_day
+from settlement.civil import iso_date, venue_day
+from settlement.queries import statistics
+from web.disclosure import DAYS_AT_ONCE, disclosed_cells, disclosed_through
+from web.disclosure import Kind as Told
 from web.ports import DatasetView, ExportColumn, Wanted
+from web.price_records import all_prices, decimal
 
 FETCHED_AT_ONCE: Final = 5_000
 """Rows that are in memory as the database gives them."""
@@ -191,6 +196,56 @@ def _receipts_in_store(connection: Connection, wanted: Wanted) -> Rows:
         yield tuple(getattr(each, name) for name, _ in DATASETS["receipts-in-store"].columns)
 
 
+def _statistics(connection: Connection, wanted: Wanted) -> Rows:
+    span = _days(connection, wanted)
+    if span is not None:
+        for day, *rest in statistics.daily_totals(connection, *span):
+            yield (iso_date(day), *rest)
+
+
+def _cells(kind: Told) -> Callable[[Connection, Wanted], Rows]:
+    """What may be told, of days that cannot change any more; never the rows that it is made of."""
+
+    def rows(connection: Connection, wanted: Wanted) -> Rows:
+        span, at = _days(connection, wanted), cursor(connection)
+        if span is None or at is None:
+            return
+        first, last = span[0], min(span[1], disclosed_through(at.time_ns))
+        for start in range(first, last + 1, DAYS_AT_ONCE):
+            for cell in disclosed_cells(connection, kind, start, min(last, start + DAYS_AT_ONCE - 1)):
+                figures = cell.figures
+                yield (iso_date(cell.day), cell.key, cell.other, figures.volume, figures.turnover_fen, figures.trades)
+
+    return rows
+
+
+def _days(connection: Connection, wanted: Wanted) -> tuple[int, int] | None:
+    """The days of trading that are wanted, both counted; none where nothing was ever traded."""
+    traded = statistics.days_traded(connection)
+    if traded is None:
+        return None
+    first, last = traded
+    if wanted.from_ns is not None:
+        first = max(first, venue_day(wanted.from_ns))
+    if wanted.to_ns is not None:
+        last = min(last, venue_day(wanted.to_ns - 1))
+    return first, last
+
+
+def _prices(connection: Connection, wanted: Wanted) -> Rows:
+    first = None if wanted.from_ns is None else venue_day(wanted.from_ns)
+    last = None if wanted.to_ns is None else venue_day(wanted.to_ns - 1)
+    for source, origin, currency, unit, day, price, scale in all_prices(connection, from_day=first, to_day=last):
+        yield (source, origin or None, currency, unit, iso_date(day), price, scale, decimal(price, scale))
+
+
+_CELLS: Final[tuple[tuple[str, Kind], ...]] = (
+    ("other", "boolean"),
+    ("volume", "integer"),
+    ("turnover_fen", "integer"),
+    ("trades", "integer"),
+)
+
 DATASETS: Final[Mapping[str, Dataset]] = {
     "trades": Dataset(
         "the tape, by ascending number of trade",
@@ -318,6 +373,47 @@ DATASETS: Final[Mapping[str, Dataset]] = {
             ("expires_ns", "integer"),
         ),
         _receipts_in_store,
+    ),
+    "statistics": Dataset(
+        "what was traded on each day, by variety, grade and warehouse: kilograms, fen, trades",
+        ("from", "to"),
+        (
+            ("date", "text"),
+            ("variety", "text"),
+            ("grade", "text"),
+            ("warehouse", "text"),
+            ("volume", "integer"),
+            ("turnover_fen", "integer"),
+            ("trades", "integer"),
+        ),
+        _statistics,
+    ),
+    "statistics-origins": Dataset(
+        "what was traded on each day, by town, as far as it reveals nobody: to the day before yesterday",
+        ("from", "to"),
+        (("date", "text"), ("town", "text"), *_CELLS),
+        _cells("origin"),
+    ),
+    "statistics-regions": Dataset(
+        "what was traded on each day, by the region that it went to, likewise",
+        ("from", "to"),
+        (("date", "text"), ("region", "text"), *_CELLS),
+        _cells("buyer_region"),
+    ),
+    "prices": Dataset(
+        "prices of other markets, by series and day: `price` divided by ten to the power of `scale`",
+        ("from", "to"),
+        (
+            ("source", "text"),
+            ("origin", "text"),
+            ("currency", "text"),
+            ("unit", "text"),
+            ("date", "text"),
+            ("price", "integer"),
+            ("scale", "integer"),
+            ("decimal", "text"),
+        ),
+        _prices,
     ),
 }
 """By name; a new dataset has its entry here."""

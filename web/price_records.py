@@ -187,7 +187,9 @@ def price_list(
     ]
 
 
-def all_prices(connection: Connection) -> Iterator[tuple[str, str, str, str, int, int, int]]:
+def all_prices(
+    connection: Connection, *, from_day: int | None = None, to_day: int | None = None
+) -> Iterator[tuple[str, str, str, str, int, int, int]]:
     """Every price: `(source, origin, currency, unit, day, price, scale)`, by series and day. A bounded part is in
     memory."""
     table = price_series
@@ -198,6 +200,10 @@ def all_prices(connection: Connection) -> Iterator[tuple[str, str, str, str, int
         .join(prices, prices.c.series_id == table.c.series_id)
         .order_by(prices.c.series_id, prices.c.day)
     )
+    if from_day is not None:
+        query = query.where(prices.c.day >= from_day)
+    if to_day is not None:
+        query = query.where(prices.c.day <= to_day)
     for row in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
         yield tuple(row)
 

@@ -32,6 +32,8 @@ from tests.running import ROOT, found, serving
 from tests.running import exchange as command
 from web.moments import read_moment
 from web.ports import ExportFailed, ExportForm, ExportsBusy, Wanted
+from web.price_csv import Mapping, read_prices
+from web.price_records import import_file
 
 ALL = Wanted()
 
@@ -46,9 +48,20 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     journal = journal_of(a_day_of_trading(seed=5), folder / "journal.sqlite")
     project(journal, url)
     journal.close()
+    bring_prices(url)
     yield url
     if server is not None:
         server.drop(name)
+
+
+def bring_prices(url: str) -> None:
+    """A week of another market."""
+    week = "Origin,Date,Price,Units\necuador,2026-11-23,0.70,£/kg\n,2026-11-24,0.8,£/kg\nperu,2026-11-24,0.8,£/kg\n"
+    file = read_prices(week.encode(), Mapping(source="DEFRA"))
+    engine = connect(url)
+    with engine.begin() as connection:
+        import_file(connection, "DEFRA", file, week.encode(), file_name="x", now_ns=1, imported_by=None)
+    engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -354,6 +367,19 @@ def test_a_venue_that_serves_sends_them(tmp_path: Path) -> None:
     (line,) = csv.DictReader(io.StringIO(answer.text, newline=""))
     assert (line["symbol"], line["phase"], line["dark"]) == (SYMBOL, "auction", "true")
     assert int(answer.headers["exchange-sequence"]) >= defined["sequence"]
+
+
+def test_statistics_are_exported_as_they_may_be_told(database: Engine) -> None:
+    goods, towns, regions = (table(database, f"statistics{of}") for of in ("", "-origins", "-regions"))
+    last = max(line["date"] for line in towns)
+    of_the_tape = sum(int(line["volume"]) for line in goods if line["date"] <= last)
+    assert of_the_tape == sum(int(line["volume"]) for line in towns) == sum(int(line["volume"]) for line in regions) > 0
+    # The last days can still change: they are on the tape, and not told by whence and whither.
+    assert last < max(line["date"] for line in goods)
+    first = goods[0]["date"]
+    only = table(database, "statistics", Wanted(to_ns=read_moment(first) + 1))
+    assert {line["date"] for line in only} == {first}
+    assert [line["decimal"] for line in table(database, "prices", Wanted(to_ns=read_moment("2026-11-24")))] == ["0.70"]
 
 
 def test_no_dataset_knows_a_participant() -> None:
