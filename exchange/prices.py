@@ -4,6 +4,7 @@ The venue may be running. Exit status 0, 1 (some lines became no price: each is 
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,10 @@ def run_prices(database_url: str, options: argparse.Namespace, say: Callable[[st
     except (DatabaseProblem, SetupError) as error:
         print(f"exchange: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read has seen enough; what was imported is imported.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
 
 
 def _import(database_url: str, options: argparse.Namespace, say: Callable[[str], Any]) -> int:
