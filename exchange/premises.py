@@ -18,7 +18,7 @@ from exchange.engine import Engine
 from exchange.journal import JournalError, SqliteJournal, seal
 from exchange.projector import ForeignJournal, check_cursor, cursor
 from exchange.protocol import Command, Entry, Event
-from exchange.recovery import CannotSucceed, Witness, recover
+from exchange.recovery import CannotSucceed, Witness, recover, require_way
 from exchange.replay import ReplayMismatch, run_batch
 from exchange.snapshot import Snapshots
 
@@ -57,19 +57,22 @@ def premises(
     """
     _make_folder(settings)
     try:
-        upgrade(settings.database)
-    except DatabaseProblem as problem:
-        raise SetupError(str(problem)) from None
-    try:
         journal = SqliteJournal(settings.journal_path, other_rules=True)
     except JournalError as error:
         raise SetupError(str(error)) from None
     if journal.mark_trouble is not None:
         _log.error("%s", journal.mark_trouble)
+    snapshots = Snapshots.beside(settings.journal_path)
     try:
+        try:
+            # Before the database is brought up to date, which no older release would open again.
+            require_way(journal, snapshots, _log.error)
+            upgrade(settings.database)
+        except (CannotSucceed, DatabaseProblem, JournalError) as problem:
+            raise SetupError(str(problem)) from None
         _compare_with_database(settings, journal)
         try:
-            engine = recover(journal, Snapshots.beside(settings.journal_path), witnesses, _log.error, progress=progress)
+            engine = recover(journal, snapshots, witnesses, _log.error, progress=progress)
         except CannotSucceed as error:
             raise SetupError(str(error)) from None
         except (ReplayMismatch, JournalError) as error:

@@ -155,10 +155,46 @@ def succeed(
     conversions: Mapping[str, Conversion] = CONVERSIONS,
 ) -> Start:
     """Begin a segment of today's rules. Raises `CannotSucceed`, `JournalError`. O(state)."""
-    written, end = journal.segment().engine_version, journal.tip()
+    end = journal.tip()
     if end.sequence == 0:
         journal.begin_segment(UPGRADE)
         return Start(Engine(), 0, witnesses, ())
+    written = journal.segment().engine_version
+    snapshot, engine = _at_the_end(journal, snapshots, say, conversions)
+    header = snapshot.header
+    journal.begin_segment(UPGRADE, state=engine.snapshot())
+    say(f"engine version {ENGINE_VERSION} goes on at sequence {end.sequence}, where version {written} stopped")
+    start = Start(engine, end.sequence, witnesses, _late(witnesses, snapshot, engine, say), header)
+    if not start.late:
+        row = Tip(header.sequence, header.time_ns, header.chain)
+        try:
+            write(snapshots, engine, witnesses, row, header.venue_id)
+        except SnapshotError as error:
+            say(str(error))  # The journal has the state, and the next snapshot will have the rest.
+    return start
+
+
+def require_way(
+    journal: SqliteJournal, snapshots: Snapshots, say: Say, conversions: Mapping[str, Conversion] = CONVERSIONS
+) -> None:
+    """See to it that today's rules can go on from where the journal ends, and change nothing. Raises `CannotSucceed`,
+    `JournalError`. O(1); where the rules have changed, O(state)."""
+    if journal.segment().engine_version == ENGINE_VERSION or journal.tip().sequence == 0:
+        return
+    said: list[str] = []
+    try:
+        _at_the_end(journal, snapshots, said.append, conversions)
+    except CannotSucceed:
+        for line in said:  # Where there is a way, `recover` says it all.
+            say(line)
+        raise
+
+
+def _at_the_end(
+    journal: SqliteJournal, snapshots: Snapshots, say: Say, conversions: Mapping[str, Conversion]
+) -> tuple[Snapshot, Engine]:
+    """The snapshot at the journal's end, and its engine under today's rules. Raises as `require_way`."""
+    written, end = journal.segment().engine_version, journal.tip()
     changed = f"the journal was written by engine version {written}, this release has {ENGINE_VERSION}"
     snapshots.wait_for_writers(WRITERS_SECONDS)
     for path in snapshots.newest_first():
@@ -170,20 +206,9 @@ def succeed(
             state = convert(snapshot.sections[ENGINE], header.engine_version, conversions)
             if state is None:
                 raise CannotSucceed(f"{changed}, which cannot go on from that: start a release in between first")
-            engine = Engine.restore(state)
+            return snapshot, Engine.restore(state)
         except (SnapshotError, ValueError, KeyError) as error:
             say(f"{path.name} is passed over: {error}")
-            continue
-        journal.begin_segment(UPGRADE, state=engine.snapshot())
-        say(f"engine version {ENGINE_VERSION} goes on at sequence {end.sequence}, where version {written} stopped")
-        start = Start(engine, end.sequence, witnesses, _late(witnesses, snapshot, engine, say), header)
-        if not start.late:
-            row = Tip(header.sequence, header.time_ns, header.chain)
-            try:
-                write(snapshots, engine, witnesses, row, header.venue_id)
-            except SnapshotError as error:
-                say(str(error))  # The journal has the state, and the next snapshot will have the rest.
-        return start
     raise CannotSucceed(
         f"{changed}, and no snapshot reaches its end at sequence {end.sequence}: start the release that wrote it once "
         "more and stop it cleanly, which leaves one"

@@ -157,6 +157,7 @@ def test_the_journal_of_another_release_is_not_gone_on_with_on_a_guess(data: Pat
     (line,) = begun.stderr.splitlines()
     assert line.startswith(f"exchange: the journal was written by engine version {OLDER}, this release has ")
     assert line.endswith("start the release that wrote it once more and stop it cleanly, which leaves one")
+    assert not (data / "exchange.sqlite").exists(), "no schema that the release that wrote it would not open"
 
 
 def test_what_a_venue_leaves_behind_restores_alone(stopped: Path) -> None:
