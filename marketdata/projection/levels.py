@@ -6,7 +6,7 @@ nothing as it begins, and comes back whole as it ends, like the empty and the fr
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -186,15 +186,21 @@ def _standing(connection: Connection, symbols: Iterable[str]) -> dict[Key, Size]
     return found
 
 
-def _dark(connection: Connection, symbols: Iterable[str]) -> dict[str, bool]:
+_LAST_DARK: Final = (
+    "SELECT symbol, (SELECT dark FROM phase_changes WHERE phase_changes.symbol = instruments.symbol "
+    "ORDER BY sequence DESC, position DESC LIMIT 1) FROM instruments WHERE symbol"
+)
+
+
+def _dark(connection: Connection, symbols: list[str]) -> dict[str, bool]:
     """Which books are not shown, as their last change of phase has left it. O(symbols · log changes)."""
-    mark = _mark(connection)
-    last = (
-        f"SELECT dark FROM {tables.phase_changes.name} WHERE symbol = {mark} "
-        "ORDER BY sequence DESC, position DESC LIMIT 1"
-    )
-    found: dict[str, Any] = {symbol: connection.exec_driver_sql(last, (symbol,)).scalar() for symbol in symbols}
-    return {symbol: bool(dark) for symbol, dark in found.items()}
+    if connection.dialect.name == "postgresql":
+        found = connection.exec_driver_sql(f"{_LAST_DARK} = ANY(%s)", (symbols,))
+    else:
+        among = encode(symbols).decode()
+        found = connection.exec_driver_sql(f"{_LAST_DARK} IN (SELECT value FROM json_each(?))", (among,))
+    dark = {symbol: bool(last) for symbol, last in found}
+    return {symbol: dark.get(symbol, False) for symbol in symbols}
 
 
 def _mark(connection: Connection) -> str:
