@@ -29,6 +29,7 @@ TABS = {
     "warehouse": ("intake", "load_out", "stock", "climate"),
     "operator": ("overview", "approvals", "bank", "instruments"),
     "money": ("account", "withdrawals", "statement"),
+    "data": ("index", "statistics", "downloads", "prices"),
 }
 """What may follow a screen that has tabs."""
 SCREENS = (*TABS, "trade", "contracts", "receipts", "deliveries", "market", "more")

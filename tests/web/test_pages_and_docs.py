@@ -33,6 +33,7 @@ SCREENS = (
     *("/", "/index.html", "/trade", "/trade/BXJ-1-SX1-26W47", "/market", "/market/BXJ-1-SX1-26W47", "/grower"),
     *("/grower/lots/7", "/grower/list", "/grower/sell/3", "/grower/account", "/warehouse", "/warehouse/stock"),
     *("/operator", "/operator/", "/operator/bank", "/contracts/3", "/receipts", "/deliveries/1", "/money/statement"),
+    *("/data", "/data/statistics", "/data/prices/3"),
 )
 
 

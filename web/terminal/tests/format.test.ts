@@ -116,3 +116,21 @@ test('a symbol says what it names', () => {
   });
   expect(parseSymbol('BXJ-3-SX1-26W47')).toBeNull();
 });
+
+describe('the index', () => {
+  test('is points, and prices finer than a fen, exact in both units', () => {
+    expect(f.formatPoints(102839)).toBe('1,028.39');
+    expect(f.formatPoints(-587)).toBe('−5.87');
+    expect(f.formatFinePrice(29500, 'kg')).toBe('2.9500');
+    expect(f.formatFinePrice(28773, 'kg')).toBe('2.8773');
+    expect(f.formatFinePrice(28773, 'jin')).toBe('1.43865');
+  });
+});
+
+test('permille are per cent with one decimal, growth with its sign', () => {
+  expect(f.formatPermille(333)).toBe('33.3%');
+  expect(f.formatPermille(1000)).toBe('100.0%');
+  expect(f.formatGrowth(60)).toBe('+6.0%');
+  expect(f.formatGrowth(-483)).toBe('−48.3%');
+  expect(f.formatGrowth(0)).toBe('0.0%');
+});

@@ -9,8 +9,11 @@ import { zh } from '../src/lib/words/zh.ts';
 await learn('zh-CN');
 await learn('en');
 
-/** What stays Latin in Chinese text: keys of the keyboard, and a name that the chart library's licence wants shown. */
-const LATIN_IN_CHINESE = new Set(['B', 'S', 'Esc', 'TradingView', 'Lightweight', 'Charts']);
+/**
+ * What stays Latin in Chinese text: keys of the keyboard, kinds of files, the letter of candles (K线), and a name that the chart
+ * library's licence wants shown.
+ */
+const LATIN_IN_CHINESE = new Set(['B', 'S', 'K', 'Esc', 'CSV', 'Parquet', 'TradingView', 'Lightweight', 'Charts']);
 
 describe('the dictionaries', () => {
   test('have the same keys', () => {

@@ -6,6 +6,8 @@ test('an address leads to a screen', () => {
   expect(parseRoute('/trade/BXJ-1-SX1-26W47')).toEqual({ screen: 'trade', symbol: 'BXJ-1-SX1-26W47' });
   expect(parseRoute('/grower')).toEqual({ screen: 'grower', tab: 'lots', id: null });
   expect(parseRoute('/grower/sell/12')).toEqual({ screen: 'grower', tab: 'sell', id: 12 });
+  expect(parseRoute('/data')).toEqual({ screen: 'data', tab: 'index', id: null });
+  expect(parseRoute('/data/prices/3')).toEqual({ screen: 'data', tab: 'prices', id: 3 });
   expect(parseRoute('/grower/nothing')).toBeNull();
   expect(parseRoute('/')).toBeNull();
 });
@@ -19,9 +21,11 @@ test('roles open screens', () => {
     'deliveries',
     'money',
     'market',
+    'data',
     'more',
   ]);
-  expect(screensOf(['analyst'])).toEqual(['market']);
+  expect(screensOf(['analyst'])).toEqual(['data', 'market']);
+  expect(screensOf(['warehouse', 'analyst'])).toEqual(['warehouse', 'market', 'data']);
 });
 
 test('a phone’s bar has four places at most, and each is a screen that the roles open', () => {

@@ -114,6 +114,11 @@ function firstField(errors: unknown): string | null {
   return typeof first.field === 'string' ? first.field : null;
 }
 
+/** The address of a file, for a link that saves it. */
+export function fileAddress(path: string, query: Query = {}): string {
+  return `/api/v1${path}${search(query)}`;
+}
+
 function search(query: Query): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {

@@ -12,7 +12,7 @@ import { parseJson } from './json.ts';
  * says nothing for `STALE_MS` is called stale while it is asked whether it lives, and given up after `DEAD_MS`.
  */
 
-export type Channel = 'book' | 'trades' | 'ticker' | 'candles' | 'status' | 'auction' | 'account';
+export type Channel = 'book' | 'trades' | 'ticker' | 'candles' | 'status' | 'auction' | 'lots' | 'index' | 'account';
 
 export interface DataMessage {
   channel: Channel;

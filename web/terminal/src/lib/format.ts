@@ -29,6 +29,26 @@ export function formatChange(difference: number, unit: PriceUnit): string {
   return `${difference > 0 ? '+' : ''}${formatPrice(difference, unit)}`;
 }
 
+/** A value of the index, in hundredths of a point: `102839` is `1,028.39`. */
+export function formatPoints(hundredths: number): string {
+  return decimal(BigInt(hundredths), 2);
+}
+
+/** A price of the index, in hundredths of a fen per kilogram and exact in either unit: `29500` is `2.9500`. */
+export function formatFinePrice(hundredths: number, unit: PriceUnit): string {
+  return unit === 'kg' ? decimal(BigInt(hundredths), 4) : decimal(BigInt(hundredths) * 5n, 5);
+}
+
+/** `123` is `12.3%`. */
+export function formatPermille(permille: number): string {
+  return `${decimal(BigInt(permille), 1)}%`;
+}
+
+/** By how much something has grown: `60` is `+6.0%`. */
+export function formatGrowth(permille: number): string {
+  return `${permille > 0 ? '+' : ''}${formatPermille(permille)}`;
+}
+
 /** A change in hundredths of a per cent of `base`, as `+1.25%`. */
 export function formatChangePercent(difference: number, base: number): string {
   if (base <= 0) return NOTHING;

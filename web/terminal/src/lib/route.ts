@@ -1,12 +1,23 @@
 import type { Role } from './types.ts';
 
 export type Screen =
-  'trade' | 'grower' | 'warehouse' | 'operator' | 'contracts' | 'receipts' | 'deliveries' | 'money' | 'market' | 'more';
+  | 'trade'
+  | 'grower'
+  | 'warehouse'
+  | 'operator'
+  | 'contracts'
+  | 'receipts'
+  | 'deliveries'
+  | 'money'
+  | 'market'
+  | 'data'
+  | 'more';
 
 export type GrowerTab = 'lots' | 'list' | 'sell' | 'account';
 export type WarehouseTab = 'intake' | 'load_out' | 'stock' | 'climate';
 export type OperatorTab = 'overview' | 'approvals' | 'bank' | 'instruments';
 export type MoneyTab = 'account' | 'withdrawals' | 'statement';
+export type DataTab = 'index' | 'statistics' | 'downloads' | 'prices';
 
 export type Route =
   | { screen: 'trade' | 'market'; symbol: string | null }
@@ -14,6 +25,7 @@ export type Route =
   | { screen: 'warehouse'; tab: WarehouseTab; id: number | null }
   | { screen: 'operator'; tab: OperatorTab; id: number | null }
   | { screen: 'money'; tab: MoneyTab; id: number | null }
+  | { screen: 'data'; tab: DataTab; id: number | null }
   | { screen: 'contracts' | 'receipts' | 'deliveries'; id: number | null }
   | { screen: 'more' };
 
@@ -23,11 +35,13 @@ export const TABS = {
   warehouse: ['intake', 'load_out', 'stock', 'climate'],
   operator: ['overview', 'approvals', 'bank', 'instruments'],
   money: ['account', 'withdrawals', 'statement'],
+  data: ['index', 'statistics', 'downloads', 'prices'],
 } as const satisfies {
   grower: readonly GrowerTab[];
   warehouse: readonly WarehouseTab[];
   operator: readonly OperatorTab[];
   money: readonly MoneyTab[];
+  data: readonly DataTab[];
 };
 
 /** The address bar's path as a route, or null where it names nothing. */
@@ -40,7 +54,8 @@ export function parseRoute(path: string): Route | null {
     case 'grower':
     case 'warehouse':
     case 'operator':
-    case 'money': {
+    case 'money':
+    case 'data': {
       const tabs: readonly string[] = TABS[screen];
       const tab = first ?? tabs[0]!;
       return tabs.includes(tab) ? ({ screen, tab, id: idOf(second) } as Route) : null;
@@ -70,7 +85,9 @@ export function screensOf(roles: readonly Role[]): Screen[] {
   if (roles.includes('trader') || roles.includes('grower'))
     screens.push('contracts', 'receipts', 'deliveries', 'money');
   else if (roles.includes('operator')) screens.push('contracts');
-  screens.push('market');
+  // Who comes for figures alone finds them first.
+  if (screens.length === 0 && roles.includes('analyst')) screens.push('data', 'market');
+  else screens.push('market', 'data');
   if (roles.includes('trader')) screens.push('more');
   return screens;
 }
@@ -92,6 +109,7 @@ export function barOf(roles: readonly Role[]): Place[] {
   if (roles.includes('grower') && !roles.includes('trader')) return TABS.grower.map((tab) => at('grower', tab));
   if (roles.includes('trader')) return [at('trade'), at('contracts'), at('receipts'), at('more')];
   if (roles.includes('warehouse')) return TABS.warehouse.map((tab) => at('warehouse', tab));
-  if (roles.includes('operator')) return [at('operator'), at('market')];
+  if (roles.includes('operator')) return [at('operator'), at('market'), at('data')];
+  if (roles.includes('analyst')) return [at('data'), at('market')];
   return [];
 }

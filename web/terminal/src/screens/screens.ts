@@ -14,6 +14,7 @@ const LOADERS: Record<Screen, () => Promise<Loaded>> = {
   receipts: () => import('./Receipts.svelte'),
   deliveries: () => import('./Deliveries.svelte'),
   money: () => import('./Money.svelte'),
+  data: () => import('./Data.svelte'),
   more: () => import('./More.svelte'),
 };
 

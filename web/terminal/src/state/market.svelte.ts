@@ -16,6 +16,14 @@ export interface ShownBook {
   phaseDark: boolean;
 }
 
+/** What a call auction would come to now; no price: nothing would trade. */
+export interface Indication {
+  price: number | null;
+  quantity: number;
+  /** Bought minus sold at the price. */
+  surplus: number;
+}
+
 /** The market as the screen shows it: what the feed said last, painted at most ten times a second. */
 class Market {
   instruments = $state.raw<Instrument[]>([]);
@@ -24,6 +32,7 @@ class Market {
   tickers = $state.raw<Record<string, Ticker>>({});
   phases = $state.raw<Record<string, Phase>>({});
   book = $state.raw<ShownBook | null>(null);
+  indication = $state.raw<Indication | null>(null);
   trades = $state.raw<Trade[] | null>(null);
   candles = $state.raw<Candle[] | null>(null);
   candlesFailed = $state<string | null>(null);
@@ -89,11 +98,12 @@ class Market {
     );
   }
 
-  /** Read one instrument's book and trades; returns how to stop. */
+  /** Read one instrument's book, what its auction would come to, and its trades; returns how to stop. */
   watch(symbol: string): () => void {
     const book = new Book();
     let trades: Trade[] = [];
     this.book = null;
+    this.indication = null;
     this.trades = null;
     const stopBook = app.feed.subscribe('book', [symbol], { depth: 25 }, (message) => {
       const { bids, asks, checksum } = message as DataMessage & { bids: Level[]; asks: Level[]; checksum: number };
@@ -109,8 +119,12 @@ class Market {
       trades = mergeTrades(message.kind === 'snapshot' ? [] : trades, message.trades as Trade[], KEPT_TRADES);
       this.#repaint.ask('trades', () => (this.trades = trades));
     });
+    const stopAuction = app.feed.subscribe('auction', [symbol], {}, (message) => {
+      this.#repaint.ask('indication', () => (this.indication = message as unknown as Indication));
+    });
     return () => {
       stopBook();
+      stopAuction();
       stopTrades();
     };
   }

@@ -24,6 +24,7 @@ const SIGNS: Record<string, string> = {
   deliveries: 'M2 7h11v9H2zM13 10h5l3 3v3h-8M6 16v2M17 16v2',
   operator: 'M12 3l8 4v5c0 5-4 8-8 9-4-1-8-4-8-9V7zM9 12l2 2 4-4',
   market: 'M3 17l5-6 4 4 8-9M15 6h5v5',
+  data: 'M4 4h16v16H4zM4 10h16M10 10v10',
   more: 'M5 12h.01M12 12h.01M19 12h.01',
 };
 

@@ -10,6 +10,7 @@ import { deliveries } from './en/deliveries.ts';
 import { money } from './en/money.ts';
 import { contracts } from './en/contracts.ts';
 import { operator } from './en/operator.ts';
+import { data } from './en/data.ts';
 import { reasons } from './en/reasons.ts';
 import { refusals } from './en/refusals.ts';
 import type { zh } from './zh.ts';
@@ -26,6 +27,7 @@ export const en: Record<keyof typeof zh, string> = {
   ...money,
   ...contracts,
   ...operator,
+  ...data,
   ...reasons,
   ...refusals,
 };

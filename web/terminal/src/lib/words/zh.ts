@@ -10,6 +10,7 @@ import { deliveries } from './zh/deliveries.ts';
 import { money } from './zh/money.ts';
 import { contracts } from './zh/contracts.ts';
 import { operator } from './zh/operator.ts';
+import { data } from './zh/data.ts';
 import { reasons } from './zh/reasons.ts';
 import { refusals } from './zh/refusals.ts';
 
@@ -25,6 +26,7 @@ export const zh = {
   ...money,
   ...contracts,
   ...operator,
+  ...data,
   ...reasons,
   ...refusals,
 } as const;

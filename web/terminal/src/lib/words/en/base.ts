@@ -8,6 +8,7 @@ export const base: Record<keyof typeof zh, string> = {
   'screen.grower': 'My bananas',
   'screen.warehouse': 'Warehouse',
   'screen.market': 'Market',
+  'screen.data': 'Data',
   'screen.operator': 'Operations',
   'screen.contracts': 'Contracts',
   'screen.receipts': 'Receipts',

@@ -48,7 +48,6 @@ export const market: Record<keyof typeof zh, string> = {
   'book.asks': 'Asks',
   'book.spread': 'Spread',
   'book.empty': 'No orders in the book.',
-  'book.auction': 'Call auction: the book shows after it.',
   'book.take': 'Use {price} in the ticket ({orders} orders)',
 
   'trades.title': 'Trades',

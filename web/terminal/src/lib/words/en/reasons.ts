@@ -26,6 +26,7 @@ export const reasons: Record<keyof typeof zh, string> = {
   'reason.outside_calendar': 'trading days are not announced that far',
   'reason.seller_uncovered': "the seller's earnest money does not reach so far",
   'reason.unknown_auction': 'no such auction, or it has ended',
+  'reason.unknown_code': 'no such code of the index',
   'reason.unknown_dimension': 'no such statistics',
   'reason.no_goods': 'nothing is left to sell',
   'reason.goods': 'there is something to sell again',

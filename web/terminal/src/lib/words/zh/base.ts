@@ -6,6 +6,7 @@ export const base = {
   'screen.grower': '我的香蕉',
   'screen.warehouse': '仓库',
   'screen.market': '行情',
+  'screen.data': '行情数据',
   'screen.operator': '运营',
   'screen.contracts': '合同',
   'screen.receipts': '仓单',

@@ -46,7 +46,6 @@ export const market = {
   'book.asks': '卖盘',
   'book.spread': '价差',
   'book.empty': '盘口暂无挂单。',
-  'book.auction': '集合竞价中，盘口稍后公布。',
   'book.take': '以 {price} 填入委托（{orders} 笔）',
 
   'trades.title': '逐笔成交',

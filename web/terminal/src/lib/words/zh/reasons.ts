@@ -24,6 +24,7 @@ export const reasons = {
   'reason.outside_calendar': '交易日历还没有公布到那一天',
   'reason.seller_uncovered': '卖方的保证金不够',
   'reason.unknown_auction': '没有这场竞价，可能已结束',
+  'reason.unknown_code': '没有这个指数代码',
   'reason.unknown_dimension': '没有这种统计',
   'reason.no_goods': '没有可卖的货，暂停交易',
   'reason.goods': '又有货可卖，恢复交易',
