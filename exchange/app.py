@@ -41,6 +41,7 @@ from web.app import create_app
 from web.documents.seals import key_in
 from web.one_write import OneWriteProtocol
 from web.settings import WebSettings
+from web.socket_protocol import SocketProtocol
 
 SHUTDOWN_SECONDS: Final = 1
 """What open HTTP requests have to finish in; the whole venue has promised to be gone in five."""
@@ -208,8 +209,7 @@ async def _venue(
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            ws="websockets-sansio",
-            ws_max_size=2**16,
+            ws=SocketProtocol,
             ws_per_message_deflate=False,
         )
     )

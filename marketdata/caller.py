@@ -10,7 +10,7 @@ still shakes hands, answers pings, closes, and parses everything else:
                             └─► close, fragments, whatever is wrong, and all after it ─► library ─► `async for`
 
 The library is only ever given whole frames before it is given everything, so it never stands inside one that we go on
-from; what breaks the protocol it answers as it would have.
+from; what breaks the protocol it answers as it would have. Frames that it parses are limited (`frame_allowance`).
 """
 
 import asyncio
@@ -18,7 +18,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
 from websockets.protocol import State
+
+from marketdata.frame_allowance import PARSED_AT_ONCE, TOO_MANY_FRAMES, FrameAllowance
 
 MAX_HELD: Final = 256 * 1024
 """Bytes read before they are wanted at which reading pauses."""
@@ -59,9 +63,14 @@ class Caller(ServerConnection):
         """Read, and not dealt with."""
         self._waits = False
         """For room: nothing is dealt with."""
+        self._frames = FrameAllowance(self.loop.time)
+        self.address = ""
+        self.admitted = True
+        """Whether its address may have one more; the server knows."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.address = str((transport.get_extra_info("peername") or ("",))[0])
         self._called(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -96,7 +105,7 @@ class Caller(ServerConnection):
             if not data:
                 return
         if not self._cuts:
-            super().data_received(data)
+            self._parse(data)
             return
         if self._held:
             data = self._held + data
@@ -147,7 +156,19 @@ class Caller(ServerConnection):
 
     def _leave_to_library(self, data: bytes) -> None:
         self._cuts = False
-        super().data_received(data)
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """By the library, piece by piece, so that what goes beyond the allowance is not parsed at all."""
+        for begins in range(0, len(data), PARSED_AT_ONCE):
+            super().data_received(data[begins : begins + PARSED_AT_ONCE])
+
+    def process_event(self, event: Frame | Request) -> None:  # type: ignore[override]
+        if isinstance(event, Frame) and not self._frames.spend() and self.protocol.state is State.OPEN:
+            self._cuts = False
+            self.protocol.fail(CloseCode.POLICY_VIOLATION, TOO_MANY_FRAMES)
+            self.send_data()
+        super().process_event(event)
 
     def _wait(self) -> None:
         assert self._make_room is not None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw, Struct
 
 from marketdata.messages import (
     CHANNELS,
@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 
 MAX_FRAME: Final = 64 * 1024
 """Bytes of a message that a reader may send; a longer one closes the connection with 1009."""
+
+MAX_LOOSE: Final = 1_024
+"""Bytes of a MessagePack message that may hold maps and lists within lists; a longer one has scalars and lists of them,
+which every request is made of. (Keys of a map may be lists in MessagePack, and a sender can choose thousands that all
+have one hash: to take such a map apart costs the square of their number, a third of a second for 44 kB.)
+"""
 
 MAX_SUBSCRIPTIONS: Final = 1_024
 """Of one connection."""
@@ -82,6 +88,19 @@ ORDER_ENTRY_OPS: Final = ("sign_in", "place", "amend", "cancel", "cancel_all")
 _log = logging.getLogger(__name__)
 _decode_json = msgspec.json.Decoder().decode
 _decode_msgpack = msgspec.msgpack.Decoder().decode
+
+_Scalar = bool | int | float | str | None
+_decode_long_msgpack = msgspec.msgpack.Decoder(dict[str, _Scalar | list[_Scalar]]).decode
+_decode_scalar = msgspec.msgpack.Decoder(_Scalar).decode
+
+
+class _Marked(Struct):
+    """Of a message that is wrong otherwise: what its error is marked with. Nothing else of it is looked into."""
+
+    id: Raw = Raw(b"\xc0")
+
+
+_decode_mark = msgspec.msgpack.Decoder(_Marked).decode
 
 
 class Outlet(Protocol):
@@ -283,13 +302,16 @@ class Connection:
             self.refuse(None, "wrong_encoding", f"this connection speaks {self.encoding}: {wanted} frames, not {came}")
             return None
         try:
-            request = _decode_json(data) if isinstance(data, str) else _decode_msgpack(data)
+            if isinstance(data, str):
+                request = _decode_json(data)
+            else:
+                request = (_decode_msgpack if len(data) <= MAX_LOOSE else _decode_long_msgpack)(data)
         except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
             detail = f"this is no {self.encoding}: {error}"
         else:
             if isinstance(request, dict) and all(isinstance(key, str) for key in request):
                 return request
-        self.refuse(None, "invalid_message", detail)
+        self.refuse(_mark_of(data), "invalid_message", detail)
         return None
 
     def _may(self, cost: int, request_id: Echo) -> bool:
@@ -629,6 +651,16 @@ class Connection:
         self._awaiting_sign_in.clear()
         self.heartbeat = False
         self.feed.heartbeats.pop(self, None)
+
+
+def _mark_of(data: str | bytes) -> Echo:
+    """The `id` of a MessagePack message that is not taken apart, as far as one is to be had."""
+    if isinstance(data, str) or len(data) <= MAX_LOOSE:
+        return None
+    try:
+        return echo_of({"id": _decode_scalar(_decode_mark(data).id)})
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        return None
 
 
 def _shown(value: object) -> str:

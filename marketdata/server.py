@@ -20,6 +20,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from marketdata.addresses import Addresses
 from marketdata.caller import Caller
 from marketdata.connection import LOW_WATER, MAX_FRAME, MAX_OUTGOING, OrderEntry
 from marketdata.feed import Feed
@@ -27,6 +28,12 @@ from marketdata.wire import SUBPROTOCOLS, Payload
 
 MAX_CONNECTIONS: Final = 10_000
 """One more is answered 503."""
+
+MAX_OF_AN_ADDRESS: Final = 4_000
+"""Connections of one address; one more is answered 503."""
+
+MAX_UNSHAKEN: Final = 1_000
+"""Connections beyond either limit that may wait for that answer; one more is cut."""
 
 PING_S: Final = 20.0
 """A reader that says nothing is asked this often, and has as long to answer: a half-open connection ends within twice
@@ -120,6 +127,7 @@ class FeedServer:
         self._stopping = False
         self.callers: dict[Caller, None] = {}
         """Every open connection, whether it has shaken hands or not."""
+        self._addresses = Addresses(MAX_OF_AN_ADDRESS)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -182,11 +190,15 @@ class FeedServer:
     def _take_call(self, caller: Caller) -> None:
         """Somebody has connected; too late, where the server has just been stopped."""
         self.callers[caller] = None
-        if self._stopping:
+        caller.admitted = self._addresses.enter(caller.address)
+        full = len(self.callers) > MAX_CONNECTIONS + MAX_UNSHAKEN
+        if self._stopping or full or self._addresses.of(caller.address) > MAX_OF_AN_ADDRESS + MAX_UNSHAKEN:
             caller.transport.abort()
 
     def _lose_call(self, caller: Caller) -> None:
-        self.callers.pop(caller, None)
+        if caller in self.callers:
+            del self.callers[caller]
+            self._addresses.leave(caller.address)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """As a task that is kept until it is done."""
@@ -199,7 +211,10 @@ class FeedServer:
         if path not in PATHS:
             return websocket.respond(http.HTTPStatus.NOT_FOUND, "The feed is at /feed.\n")
         if len(self.feed.connections) >= MAX_CONNECTIONS:
-            return Response(503, "Service Unavailable", Headers({"Retry-After": "5", "Connection": "close"}), b"")
+            return _full(b"too many readers\n")
+        assert isinstance(websocket, Caller)
+        if not websocket.admitted:
+            return _full(b"too many connections from one address\n")
         return None
 
     async def _serve(self, websocket: ServerConnection) -> None:
@@ -234,6 +249,13 @@ class FeedServer:
             work = connection.disconnected()
             if work is not None:
                 self.run(work)
+
+
+def _full(reason: bytes) -> Response:
+    headers = Headers(
+        {"Retry-After": "5", "Connection": "close", "Content-Type": "text/plain", "Content-Length": str(len(reason))}
+    )
+    return Response(503, "Service Unavailable", headers, reason)
 
 
 def _select(websocket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -7,6 +7,7 @@ from litestar.datastructures import State
 from litestar.exceptions import LitestarException, NotFoundException
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
+from marketdata.addresses import Addresses
 from marketdata.feed import Feed
 from web import (
     accounts,
@@ -105,6 +106,7 @@ def put_to_work(app: WebApplication, gateway: Gateway, feed: Feed, settings: Web
             "services": web,
             "docs": docs.Docs(settings),
             "feed": feed,
+            "feed_addresses": Addresses(feed_socket.MAXIMUM_OF_AN_ADDRESS),
             "reserves": reserves.Statements(settings.reserves_key, settings.reserves_every_seconds),
             "statistics": DisclosedDays(),
             "order_entry": OrderEntry(web.desk, web.sessions),

@@ -20,7 +20,7 @@ from marketdata import messages
 from marketdata.messages import CHANNELS, INTERVALS, RATES, Depths
 from marketdata.wire import SUBPROTOCOLS
 from settlement.queries import Fill
-from web.accounts import Balance
+from web.account_views import Balance
 from web.desk import NewOrder
 from web.feed_socket import LANES
 from web.feed_words import ANSWERS, CODES, FIELDS, LIMITS, OPERATIONS, Words
@@ -189,8 +189,7 @@ def description(version: str, feed_port: int) -> Json:
 def constant(name: str) -> int:
     """The value of `module.NAME`."""
     module, _, attribute = name.rpartition(".")
-    value: int = getattr(importlib.import_module(module), attribute)
-    return value
+    return int(getattr(importlib.import_module(module), attribute))
 
 
 def name_of(message: Json) -> str:

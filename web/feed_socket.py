@@ -13,6 +13,7 @@ from litestar import WebSocket, websocket
 from litestar.datastructures import State
 from litestar.params import QueryParameter
 
+from marketdata.addresses import Addresses
 from marketdata.feed import Connection, Feed
 from marketdata.wire import SUBPROTOCOLS, Payload
 from web.context import services
@@ -25,6 +26,10 @@ LANES: dict[Lane, int] = {"desk": 10, "phone": 4}
 """Messages a second at most in one stream."""
 
 MAXIMUM_CONNECTIONS = 5_000
+"""Readers of both ports at which new ones are closed with 1013."""
+
+MAXIMUM_OF_AN_ADDRESS = 1_000
+"""Of one address; more are closed with 1013. Behind a proxy on this machine it is the address that the proxy tells."""
 
 Socket = WebSocket[Any, Any, State]
 
@@ -45,8 +50,28 @@ async def feed_socket(socket: Socket, lane: Annotated[Lane, QueryParameter()] = 
         return
     feed: Feed = socket.app.state["feed"]
     if len(feed.connections) >= MAXIMUM_CONNECTIONS:
-        await socket.close(TRY_LATER, "too many readers")
+        await _turn_away(socket, "too many readers")
         return
+    addresses: Addresses = socket.app.state["feed_addresses"]
+    address = "" if socket.client is None else socket.client.host
+    try:
+        if addresses.enter(address):
+            await _read_feed(socket, feed, lane)
+        else:
+            await _turn_away(socket, "too many readers from one address")
+    finally:
+        addresses.leave(address)
+
+
+async def _turn_away(socket: Socket, reason: str) -> None:
+    """Only what has been accepted can be told why."""
+    await socket.accept()
+    await socket.close(TRY_LATER, reason)
+
+
+async def _read_feed(socket: Socket, feed: Feed, lane: Lane) -> None:
+    web = services(socket)
+    headers = socket.headers
     caller = await _caller_of(socket)
     offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",")]
     protocol = next((name for name in offered if name in SUBPROTOCOLS), None)

@@ -229,6 +229,10 @@ LIMITS: Final[dict[str, Words]] = {
         "读者一条消息的字节数；更长则以 1009 断开",
         "bytes of a message from a reader; a longer one closes with 1009",
     ),
+    "marketdata.connection.MAX_LOOSE": (
+        "一条 MessagePack 消息的字节数；更长的只能由标量及标量列表组成",
+        "bytes of a MessagePack message; a longer one may hold scalars and lists of them only, else `invalid_message`",
+    ),
     "marketdata.connection.MAX_SUBSCRIPTIONS": ("一个连接的流数", "streams of a connection"),
     "marketdata.messages.MAX_SYMBOLS": (
         "一次请求的代码数",
@@ -251,6 +255,14 @@ LIMITS: Final[dict[str, Words]] = {
         "`orders` 快照中计为一次请求的委托数",
         "orders of a snapshot of `orders` that count as one more request",
     ),
+    "marketdata.frame_allowance.FRAMES_PER_SECOND": (
+        "每秒分片、ping 与 pong 数（持续）",
+        "fragments, pings and pongs, going on",
+    ),
+    "marketdata.frame_allowance.FRAMES_AT_ONCE": (
+        "一次突发的上述帧数；再多则以 1008 断开",
+        "of these in a burst; one more closes with 1008",
+    ),
     "marketdata.connection.MAX_IN_FLIGHT": (
         "一个连接等待应答的委托请求数",
         "orders of a connection that wait for their answer",
@@ -270,10 +282,38 @@ LIMITS: Final[dict[str, Words]] = {
     ),
     "marketdata.candles.KEPT": ("每个周期保留的 K 线数", "candles of an interval"),
     "marketdata.instrument.LAST_TRADES": ("快照中的成交数", "trades in a snapshot"),
+    "marketdata.server.OPENING_S": (
+        "程序端口握手的秒数；更久则断开",
+        "seconds that a handshake may take on the programs' port; then it is cut",
+    ),
+    "web.one_write.HEAD_S": (
+        "网页端口收完请求头的秒数；更久则 408（两倍时间内）",
+        "seconds that a request's head may take on the web port; then 408, within twice that",
+    ),
+    "web.one_write.MAX_HEAD": (
+        "网页端口请求头的字节数；更长则 431",
+        "bytes of a request's head on the web port; a longer one is answered 431",
+    ),
+    "marketdata.server.PING_S": (
+        "每隔这么多秒 ping 一次，且须在同样时间内应答，否则以 1011 断开",
+        "seconds between the venue's pings, and until their answers have to be there; else 1011",
+    ),
     "marketdata.server.MAX_CONNECTIONS": ("读者数；再多则应答 503", "readers; more are answered 503"),
+    "marketdata.server.MAX_OF_AN_ADDRESS": (
+        "程序端口同一地址的连接数；再多则应答 503",
+        "connections of one address on the programs' port; more are answered 503",
+    ),
+    "marketdata.server.MAX_UNSHAKEN": (
+        "超出上两项后仍可等到应答的连接数；再多则切断",
+        "connections beyond these two that may wait for that answer; more are cut",
+    ),
     "web.feed_socket.MAXIMUM_CONNECTIONS": (
         "网页端口以 1013 断开新读者时的读者数",
         "readers at which the web port closes new ones with 1013",
+    ),
+    "web.feed_socket.MAXIMUM_OF_AN_ADDRESS": (
+        "网页端口同一地址的读者数；再多则以 1013 断开",
+        "readers of one address on the web port; more are closed with 1013",
     ),
 }
 """By the constant's own name; what of it is limited."""

@@ -9,6 +9,8 @@ import uvicorn
 
 from marketdata.pump import Pump
 from tests.web.office import Office
+from web.one_write import OneWriteProtocol
+from web.socket_protocol import SocketProtocol
 
 
 class _Server(uvicorn.Server):
@@ -29,8 +31,8 @@ async def serving(office: Office) -> AsyncIterator[int]:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
-            ws="websockets-sansio",
-            ws_max_size=2**16,
+            http=OneWriteProtocol,
+            ws=SocketProtocol,
             ws_per_message_deflate=False,
         )
     )
