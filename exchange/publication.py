@@ -14,8 +14,7 @@ from marketdata.feed import Feed, FeedState
 from marketdata.messages import AccountChange
 from settlement.messages import CASH, BalanceChanged, ExecutionReport, ReceiptChanged, TradeBusted, TradeSettled
 from settlement.queries import LIVE_ORDERS, Fill
-from web.accounts import balance_of
-from web.desk import order_of
+from web.account_views import balance_of, order_of
 
 ENDED_ORDERS: Final = 10_000
 """Ended orders that are kept, the last ones: so many the database may be behind before they cannot be shown."""

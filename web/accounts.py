@@ -1,6 +1,6 @@
 """Sign in, sign out, who am I; what I have and how it came to be: balances and ledger."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from litestar import Response, delete, get, post
 from litestar.datastructures import Cookie
@@ -9,7 +9,8 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from settlement import queries
-from settlement.messages import CASH, Role
+from settlement.messages import Role
+from web.account_views import Balance, balance_of
 from web.bodies import PRINTABLE, Answer, Body, Cursor, Limit, MinSequence, ShortText
 from web.context import Anyone, SignedIn, gateway_of, services
 from web.errors import Forbidden, problems
@@ -64,19 +65,6 @@ class Me(Answer, frozen=True):
     roles: tuple[Role, ...]
     csrf_token: str | None
     sequence: int
-
-
-class Balance(Answer, frozen=True):
-    """A holding: money in fen, or an instrument's goods in grams. `available` is `total` less what orders reserve."""
-
-    asset: Annotated[str, Meta(description="`CNY` or a symbol.", examples=["CNY"])]
-    unit: Literal["fen", "g"]
-    total: int
-    available: int
-    reserved: int
-    total_kg: Annotated[int | None, Meta(description="Whole kilograms; null for money.")]
-    available_kg: int | None
-    reserved_kg: int | None
 
 
 @post("/sessions", tags=["sessions"], summary="Sign in", responses=problems(401, 403, 413, 415, 429))
@@ -182,32 +170,6 @@ async def list_ledger(
         min_sequence=min_sequence,
     )
     return Items(items=page.items, next=page.next, sequence=sequence)
-
-
-def balance_of(asset: str, total: int, reserved: int) -> Balance:
-    """A holding with what is derived from it; kilograms are rounded down."""
-    available = total - reserved
-    if asset == CASH:
-        return Balance(
-            asset=asset,
-            unit="fen",
-            total=total,
-            available=available,
-            reserved=reserved,
-            total_kg=None,
-            available_kg=None,
-            reserved_kg=None,
-        )
-    return Balance(
-        asset=asset,
-        unit="g",
-        total=total,
-        available=available,
-        reserved=reserved,
-        total_kg=total // 1000,
-        available_kg=available // 1000,
-        reserved_kg=reserved // 1000,
-    )
 
 
 def _person(caller: Caller) -> Person:

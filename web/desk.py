@@ -5,8 +5,7 @@ submit: no await stands before it, so requests started in some order enter the v
 """
 
 from collections.abc import Callable
-from operator import attrgetter
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import Meta
 from sqlalchemy import Connection
@@ -37,11 +36,10 @@ from settlement.messages import (
     EnterOrder,
     ExecutionReport,
     OrderRepeated,
-    OrderStatus,
     RequestRefused,
-    Via,
 )
-from web.bodies import Answer, Body, Integer, PositiveInteger, ShortText, TimeNs
+from web.account_views import Order, order_of
+from web.bodies import Body, Integer, PositiveInteger, ShortText, TimeNs
 from web.errors import NotFound, Problem, Refused
 from web.metrics import Metrics
 from web.ports import Answering, Gateway, Outcome, VenueHalted, ViewBehind
@@ -98,37 +96,6 @@ class OrderChange(Body, frozen=True):
         Annotated[Integer, Meta(description="Fen per kilogram. A change gives up the place in the queue.")] | None
     ) = None
     display_quantity: Annotated[Integer, Meta(description="Kilograms shown from the next tip on.")] | None = None
-
-
-class Order(Answer, frozen=True):
-    """An order as it stands after the command `sequence`. Prices in fen per kilogram, quantities in kilograms."""
-
-    order_id: int
-    client_order_id: str
-    symbol: str
-    side: Side
-    kind: Kind
-    price: int | None
-    stop_price: int | None
-    quantity: int
-    filled: int
-    remaining: int
-    time_in_force: TimeInForce
-    status: OrderStatus
-    reason: str | None
-    traded_fen: int
-    fee_fen: int
-    sequence: int
-    time_ns: int
-    expires_ns: int | None
-    display_quantity: int | None
-    minimum_quantity: int | None
-    post_only: bool
-    lots: tuple[tuple[int, int], ...] | None
-    via: Annotated[Via, Meta(description="The way in which it trades: by the book (`order`), or without one.")]
-    offer_id: Annotated[
-        int | None, Meta(description="The listing, auction or report that a take, counter-bid, bid or so answers.")
-    ]
 
 
 class Desk:
@@ -369,15 +336,6 @@ def amending(participant_id: int, order_id: int, change: OrderChange) -> AmendOr
         price=change.price,
         display_quantity=change.display_quantity,
     )
-
-
-def order_of(report: ExecutionReport) -> Order:
-    """The report as the public face shows it."""
-    return Order(*_fields_of(report))
-
-
-_fields_of: Final = attrgetter(*Order.__struct_fields__)
-"""Of a report, by the names that it shares with what is shown; all at once, which takes half as long."""
 
 
 def _last_about(

@@ -28,9 +28,9 @@ from settlement.messages import (
     EnterReport,
     EnterTake,
 )
+from web.account_views import Order
 from web.bodies import Answer, Body, Cursor, Integer, Limit, MinSequence, PositiveInteger, ShortText, TimeNs
 from web.context import SignedIn, gateway_of, services, without_fields
-from web.desk import Order
 from web.errors import NotFound, problems
 from web.trading import SymbolFilter, may_trade
 from web.views import Items, is_id, live, page_of

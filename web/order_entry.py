@@ -28,8 +28,9 @@ from marketdata.connection import Connection
 from marketdata.messages import Error, RequestId, echo_of
 from matching.messages import AmendOrder, CancelOrder, Side
 from settlement.messages import EnterOrder
+from web.account_views import Order
 from web.bodies import Answer, Body, PositiveInteger, ShortText, convert
-from web.desk import Desk, NewOrder, Order, OrderChange, amending, entering
+from web.desk import Desk, NewOrder, OrderChange, amending, entering
 from web.errors import Problem, Unauthenticated, problem_of
 from web.ports import Outcome, VenueBusy, VenueHalted
 from web.sessions import Caller, Sessions

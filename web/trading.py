@@ -9,9 +9,10 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from matching.messages import Side
 from settlement import queries
 from settlement.queries import Fill
+from web.account_views import Order, order_of
 from web.bodies import PRINTABLE, Cursor, Limit, MinSequence
 from web.context import SignedIn, gateway_of, in_role, services
-from web.desk import NewOrder, Order, OrderChange, order_of
+from web.desk import NewOrder, OrderChange
 from web.errors import Fault, InvalidRequest, problems
 from web.views import Items, live_unless_halted, page_of
 

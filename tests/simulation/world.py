@@ -51,7 +51,7 @@ from tests.simulation.snapshots import SnapshotFolder
 from tests.simulation.sqlite_disk import sqlite_on_disk
 from tests.simulation.storage import LogStorage, SqliteStorage, Storage
 from tests.simulation.venue import Answer, CannotStart, Refused, Start, Venue, found, open_premises
-from web.desk import order_of
+from web.account_views import order_of
 from web.ports import Outcome
 
 CALM_S: Final = 90.0
