@@ -6,6 +6,7 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
+from sqlalchemy import Connection
 
 from settlement import queries
 from settlement.messages import CivilDate, RequestRefused
@@ -37,7 +38,7 @@ from web.bodies import Answer, Body, Cursor, Limit, MinSequence, PositiveInteger
 from web.context import Anyone, SignedIn, gateway_of, in_role, without_fields
 from web.errors import Forbidden, NotFound, Refused, problems
 from web.ports import Gateway, Outcome
-from web.views import Items, is_id, live, page_of, past
+from web.views import Items, is_id, live, live_unless_halted, page_of, past, recorded
 
 decides = in_role("operator")
 
@@ -158,10 +159,10 @@ async def list_contracts(
     if everyones and not caller.is_in("operator"):
         raise Forbidden("everyone's contracts are for operators")
     whose = None if everyones else caller.participant_id
-    if which == "live":
-        sequence = await live(gateway, min_sequence)
+    at = await live_unless_halted(gateway, min_sequence) if which == "live" else None
+    if at is not None:
         shown, following = page_of(gateway.contracts(whose), lambda each: each.contract_id, cursor, limit)
-        return Items(items=[_view(gateway, each, sequence) for each in shown], next=following, sequence=sequence)
+        return Items(items=[_view(gateway, each, at) for each in shown], next=following, sequence=at)
     sequence, page = await gateway.history(
         lambda connection: queries.contracts(connection, whose, standing=which, cursor=cursor, limit=limit),
         min_sequence=min_sequence,
@@ -379,12 +380,19 @@ async def confirm_force_majeure(request: SignedIn, contract_id: FromPath[int]) -
 async def _find(request: SignedIn, contract_id: int, min_sequence: int | None) -> tuple[int, Contract]:
     """A contract that concerns the caller, live or ended. Raises `NotFound`."""
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
-    contract = gateway.contract(contract_id) if is_id(contract_id) else None
-    if contract is None and is_id(contract_id):
-        sequence, contract = await past(
-            gateway, lambda connection: queries.contract(connection, contract_id), sequence, min_sequence
-        )
+    at = await live_unless_halted(gateway, min_sequence)
+    sequence, contract = at or 0, None
+    if is_id(contract_id):
+
+        def query(connection: Connection) -> Contract | None:
+            return queries.contract(connection, contract_id)
+
+        if at is None:
+            sequence, contract = await recorded(gateway, query, min_sequence)
+        else:
+            contract = gateway.contract(contract_id)
+            if contract is None:
+                sequence, contract = await past(gateway, query, at, min_sequence)
     caller = request.user
     if contract is None or not (
         caller.is_in("operator") or caller.participant_id in (contract.buyer_id, contract.seller_id)

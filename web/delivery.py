@@ -7,6 +7,7 @@ import msgspec
 from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
+from sqlalchemy import Connection
 
 from settlement import queries
 from settlement.civil import day_number
@@ -51,7 +52,7 @@ from web.context import SignedIn, gateway_of, in_role, without_fields
 from web.errors import Fault, Forbidden, InvalidRequest, NotFound, Refused, problems
 from web.growers import WarehouseFilter, sees_all
 from web.ports import Gateway, Outcome
-from web.views import Items, is_id, live, page_of, past
+from web.views import Items, is_id, live, live_unless_halted, page_of, past, recorded
 
 loads_here = in_role("warehouse")
 watches_the_gate = in_role("warehouse", "operator")
@@ -227,11 +228,11 @@ async def list_deliveries(
     if everyones and not sees_all(caller):
         raise Forbidden("everyone's deliveries are for warehouse and operators")
     whose = None if everyones else caller.participant_id
-    if which == "live":
-        sequence = await live(gateway, min_sequence)
+    at = await live_unless_halted(gateway, min_sequence) if which == "live" else None
+    if at is not None:
         found = [order for order in gateway.deliveries(whose) if warehouse in (None, order.warehouse)]
         shown, following = page_of(found, lambda order: order.delivery_id, cursor, limit)
-        return Items(items=[_view(order, sequence) for order in shown], next=following, sequence=sequence)
+        return Items(items=[_view(order, at) for order in shown], next=following, sequence=at)
     sequence, page = await gateway.history(
         lambda connection: queries.deliveries(
             connection, whose, state=which, warehouse=warehouse, cursor=cursor, limit=limit
@@ -248,8 +249,8 @@ async def read_delivery(
     """For the buyer, the warehouse and operators. Trucks that have left are in the database."""
     gateway = gateway_of(request)
     sequence, order = await _find(request, delivery_id, min_sequence)
-    waiting = list(gateway.loads(delivery_id))
-    buy_in = gateway.buy_in(delivery_id)
+    waiting = [] if gateway.halted else list(gateway.loads(delivery_id))
+    buy_in = None if gateway.halted else gateway.buy_in(delivery_id)
     _, (gone, ended) = await gateway.history(
         lambda connection: (queries.loads(connection, delivery_id), queries.buy_in(connection, delivery_id)),
         min_sequence=min_sequence,
@@ -497,8 +498,8 @@ async def read_buy_in(request: SignedIn, delivery_id: FromPath[int], min_sequenc
         lambda connection: (queries.buy_in(connection, delivery_id), queries.buy_in_attempts(connection, delivery_id)),
         min_sequence=min_sequence,
     )
-    await gateway.settled()
-    buy_in = gateway.buy_in(delivery_id) or kept
+    at = await live_unless_halted(gateway)
+    buy_in = kept if at is None else gateway.buy_in(delivery_id) or kept
     caller = request.user
     if buy_in is None or not (
         sees_all(caller) or caller.participant_id in (buy_in.participant_id, buy_in.defaulter_id)
@@ -571,12 +572,19 @@ async def _with_loads(request: SignedIn, outcome: Outcome) -> DeliveryDetail:
 async def _find(request: SignedIn, delivery_id: int, min_sequence: int | None) -> tuple[int, DeliveryOrder]:
     """A delivery that the caller may see. Raises `NotFound`."""
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
-    order = gateway.delivery(delivery_id) if is_id(delivery_id) else None
-    if order is None and is_id(delivery_id):
-        sequence, order = await past(
-            gateway, lambda connection: queries.delivery(connection, delivery_id), sequence, min_sequence
-        )
+    at = await live_unless_halted(gateway, min_sequence)
+    sequence, order = at or 0, None
+    if is_id(delivery_id):
+
+        def query(connection: Connection) -> DeliveryOrder | None:
+            return queries.delivery(connection, delivery_id)
+
+        if at is None:
+            sequence, order = await recorded(gateway, query, min_sequence)
+        else:
+            order = gateway.delivery(delivery_id)
+            if order is None:
+                sequence, order = await past(gateway, query, at, min_sequence)
     if order is None or not (sees_all(request.user) or order.participant_id == request.user.participant_id):
         raise NotFound("unknown_delivery")
     return sequence, order

@@ -10,6 +10,7 @@ from msgspec import Meta
 from sqlalchemy.exc import IntegrityError
 
 from matching.messages import CommandRejected, DefineInstrument, InstrumentDefined, Phase, PhaseChanged, SetPhase
+from settlement import queries
 from settlement.civil import venue_day
 from settlement.messages import (
     CashDeposited,
@@ -26,7 +27,7 @@ from web.market import Clock, Instrument, clock_of, instrument_of
 from web.ports import Gateway, Outcome
 from web.regions import Region, checked_region, regions_of, set_region
 from web.sessions import Sessions, has_credentials
-from web.views import Items, is_id, live, page_of
+from web.views import Items, is_id, live, live_unless_halted, page_of
 
 E = TypeVar("E")
 
@@ -142,8 +143,14 @@ async def list_participants(
 ) -> Items[Participant]:
     """The newest first."""
     gateway = gateway_of(request)
-    sequence = await live(gateway, min_sequence)
-    shown, following = page_of(gateway.participants(), lambda each: each.participant_id, cursor, limit)
+    sequence = await live_unless_halted(gateway, min_sequence)
+    if sequence is None:
+        sequence, page = await gateway.history(
+            lambda connection: queries.participants(connection, cursor=cursor, limit=limit), min_sequence=min_sequence
+        )
+        shown, following = page.items, page.next
+    else:
+        shown, following = page_of(gateway.participants(), lambda each: each.participant_id, cursor, limit)
     _, regions = await gateway.history(
         lambda connection: regions_of(connection, [each.participant_id for each in shown])
     )

@@ -61,6 +61,18 @@ async def live_unless_halted(gateway: Gateway, sequence: int | None = None) -> i
         return None
 
 
+async def recorded(
+    gateway: Gateway, query: Callable[[Connection], T | None], min_sequence: int | None
+) -> tuple[int, T]:
+    """One thing of a venue that has halted, as the database has it. That there is none cannot be said: whether the last
+    commands became durable, the next start will see. Raises `VenueHalted`, `HistoryUnavailable`, `ViewBehind`.
+    """
+    reached, found = await gateway.history(query, min_sequence=min_sequence)
+    if found is None:
+        raise VenueHalted(gateway.halted or "the venue has halted")
+    return reached, found
+
+
 async def past(
     gateway: Gateway, query: Callable[[Connection], T | None], sequence: int, min_sequence: int | None
 ) -> tuple[int, T | None]:

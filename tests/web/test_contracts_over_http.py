@@ -113,6 +113,18 @@ async def test_contracts_are_for_their_parties_and_operators(office: Office) -> 
     problem(await operator.get("/api/v1/contracts/99"), 404, "unknown_contract")
 
 
+async def test_a_halted_venue_tells_of_contracts_from_the_database(office: Office) -> None:
+    await traded(office)
+    trader, trader2 = await office.as_("trader"), await office.as_("trader2")
+    before = [await get(trader, path) for path in ("contracts", "contracts/1", "contracts/1/steps")]
+    office.gateway.halted = "the disk is full"
+    assert [await get(trader, path) for path in ("contracts", "contracts/1", "contracts/1/steps")] == before
+    problem(await trader2.get("/api/v1/contracts/1"), 404, "unknown_contract")
+    problem(await trader.get("/api/v1/contracts/0"), 404, "unknown_contract")
+    problem(await trader.get("/api/v1/contracts/2"), 503, "venue_halted")
+    problem(await trader.post("/api/v1/contracts/1/payment"), 503, "venue_halted")
+
+
 async def test_contracts_are_paged(office: Office) -> None:
     await traded(office)
     grower, trader = await office.as_("grower"), await office.as_("trader")

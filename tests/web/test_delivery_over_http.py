@@ -281,3 +281,17 @@ async def test_lists_are_pages_in_the_present_and_in_the_past(office: Office) ->
         second = await get(trader, "deliveries", state=state, limit=2, cursor=first["next"])
         assert ([each["delivery_id"] for each in second["items"]], second["next"]) == ([1], None)
     problem(await trader.get("/api/v1/deliveries?state=lost"), 400, "invalid_request", "state")
+
+
+async def test_a_halted_venue_tells_of_deliveries_and_people_from_the_database(office: Office) -> None:
+    await ordered(office)
+    trader, trader2, operator = [await office.as_(name) for name in ("trader", "trader2", "operator")]
+    before = [await get(trader, "deliveries"), await get(trader, "deliveries/1")]
+    people = await get(operator, "operator/participants", limit=2)
+    office.gateway.halted = "the disk is full"
+    assert [await get(trader, "deliveries"), await get(trader, "deliveries/1")] == before
+    assert await get(operator, "operator/participants", limit=2) == people
+    problem(await trader2.get("/api/v1/deliveries/1"), 404, "unknown_delivery")
+    problem(await trader.get("/api/v1/deliveries/1/buy-in"), 404, "unknown_buy_in")
+    problem(await trader.get("/api/v1/deliveries/2"), 503, "venue_halted")
+    problem(await trader.delete("/api/v1/deliveries/1"), 503, "venue_halted")
