@@ -7,12 +7,12 @@ parser busy as long as an order does. So they are counted too.
 from collections.abc import Callable
 from typing import Final
 
-FRAMES_PER_SECOND: Final = 1_000
+FRAMES_PER_SECOND: Final = 100
 """Fragments, pings and pongs that a connection may go on sending."""
 
-FRAMES_AT_ONCE: Final = 5_000
-"""How many it may send in a burst: more than the fragments of the longest message that the library puts together. One
-more closes with 1008.
+FRAMES_AT_ONCE: Final = 500
+"""How many it may send in a burst, which costs ten milliseconds to parse: the longest message in pieces of 132 bytes.
+One more closes with 1008.
 """
 
 PARSED_AT_ONCE: Final = 4_096

@@ -22,7 +22,7 @@ from marketdata.messages import (
     OrdersMessage,
     OrdersSnapshot,
 )
-from marketdata.streams import InstrumentStream
+from marketdata.streams import ROWS_A_REQUEST, InstrumentStream
 from matching.messages import Side
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 WAITING: Final = 4_096
 """Changes that may wait for a lane's tick; where there are more it gets a snapshot."""
-
-ROWS_A_REQUEST: Final = 64
-"""Orders of a snapshot that cost the venue about as much as any other request."""
 
 
 class SeriesStream(InstrumentStream):
@@ -169,6 +166,9 @@ class LotsStream(SeriesStream):
         return LotsSnapshot(
             **self.head("snapshot", None), lots=[lot_row(offer, self.feed.clock_ns) for offer in offers]
         )
+
+    def weight(self) -> int:
+        return 1 + len(self.instrument.offers) // ROWS_A_REQUEST
 
 
 def lot_row(offer: Offer, time_ns: int) -> LotRow:

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 RING: Final = 4_096
 """Messages kept by each stream for `resume_from`: as many as the largest batch of commands may cause."""
 
+ROWS_A_REQUEST: Final = 64
+"""Rows of a snapshot that cost the venue about as much as any other request."""
+
 SEAL_AT: Final = 512
 """Unsealed messages of a stream at which the feed flushes without waiting for the end of the batch."""
 
@@ -234,6 +237,12 @@ class BookStream(InstrumentStream):
         depth = instrument.depth
         self._bids_edge = depth.bids.edge(size)
         self._asks_edge = depth.asks.edge(size)
+
+    def weight(self) -> int:
+        if self.size is not None:
+            return 1
+        depth = self.instrument.depth
+        return 1 + (len(depth.bids.keys) + len(depth.asks.keys)) // ROWS_A_REQUEST
 
     def gather(self) -> None:
         instrument = self.instrument

@@ -251,9 +251,9 @@ LIMITS: Final[dict[str, Words]] = {
         "连续因此被拒的请求数；再多则以 1008 断开",
         "requests refused for that in a row; one more closes with 1008",
     ),
-    "marketdata.series.ROWS_A_REQUEST": (
-        "`orders` 快照中计为一次请求的委托数",
-        "orders of a snapshot of `orders` that count as one more request",
+    "marketdata.streams.ROWS_A_REQUEST": (
+        "快照中计为一次请求的委托、全深档位或挂牌数",
+        "orders, levels of a whole book or offers of a snapshot that count as one more request",
     ),
     "marketdata.frame_allowance.FRAMES_PER_SECOND": (
         "每秒分片、ping 与 pong 数（持续）",

@@ -9,8 +9,7 @@ import marketdata.series
 from marketdata.connection import MAX_OUTGOING, REQUESTS_AT_ONCE
 from marketdata.feed import KEPT_UNREAD_NS, Feed
 from marketdata.messages import LotOffered, Offer
-from marketdata.series import ROWS_A_REQUEST
-from marketdata.streams import RING
+from marketdata.streams import RING, ROWS_A_REQUEST
 from matching.messages import AuctionUncrossed, InstrumentDefined, PhaseChanged
 from tests.marketdata.feed_reader import NOON_NS, SECOND_NS, Reader, on_book
 
@@ -168,12 +167,14 @@ def test_single_orders_are_followed_only_while_somebody_reads_them(feed: Feed) -
     assert depth.changed is None
 
 
-def test_a_large_snapshot_is_paid_for_by_its_size(feed: Feed) -> None:
-    feed.publish(3, NOON_NS, [on_book(10 + number, "buy", 240, 1) for number in range(600 * ROWS_A_REQUEST)])
+@pytest.mark.parametrize("asked_for", [{"channel": "orders"}, {"channel": "book", "depth": None}])
+def test_a_large_snapshot_is_paid_for_by_its_size(feed: Feed, asked_for: dict[str, Any]) -> None:
+    many = 600 * ROWS_A_REQUEST
+    feed.publish(3, NOON_NS, [on_book(10 + number, "buy", 1_000 + number, 1) for number in range(many)])
     reader = Reader(feed)
     asked = 0
     while not any(message.get("code") == "too_many_requests" for message in reader.read()):
-        reader.ask(op="subscribe", channel="orders", symbols=["A"])
+        reader.ask(op="subscribe", symbols=["A"], **asked_for)
         asked += 1
     assert asked == REQUESTS_AT_ONCE // 600 + 2
     feed.tick(SECOND_NS)

@@ -24,7 +24,7 @@ import marketdata.server
 import web.feed_socket
 import web.one_write
 from marketdata.connection import MAX_FRAME, MAX_LOOSE
-from marketdata.frame_allowance import FRAMES_AT_ONCE
+from marketdata.frame_allowance import FRAMES_AT_ONCE, FRAMES_PER_SECOND
 from marketdata.server import FeedServer
 from tests.running import found
 from tests.running import serving as running
@@ -193,7 +193,7 @@ UNSUBSCRIBE = frame(b'{"op":"unsubscribe","channel":"heartbeat"}')
 TOO_MUCH: dict[str, tuple[bytes, set[int]]] = {
     "16 MiB in a frame": (frame(HUGE), {1009}),
     "16 MB in fragments": (frame(b"", 0x01) + frame(b"x" * 1000, 0x00) * 16_000, {1009}),
-    "empty fragments": (frame(b"", 0x01) + EMPTY_FRAGMENT * 50_000, {1008, 1009}),
+    "empty fragments": (frame(b"", 0x01) + EMPTY_FRAGMENT * 50_000, {1008}),
     "messages in two fragments": ((frame(b"{", 0x01) + frame(b"}", 0x80)) * 15_000, {1008}),
     "pings": (PING * 50_000, {1008}),
     "pongs": (PONG * 50_000, {1008}),
@@ -434,8 +434,8 @@ def test_the_allowance_is_earned_again() -> None:
     allowance = marketdata.frame_allowance.FrameAllowance(lambda: now[0])
     assert all(allowance.spend() for _ in range(FRAMES_AT_ONCE))
     assert not allowance.spend()
-    now[0] = 0.1
-    assert sum(allowance.spend() for _ in range(1_000)) == 100
+    now[0] = 0.5
+    assert sum(allowance.spend() for _ in range(1_000)) == FRAMES_PER_SECOND // 2
     now[0] = 1_000.0
     assert sum(allowance.spend() for _ in range(10_000)) == FRAMES_AT_ONCE
 
@@ -468,8 +468,8 @@ async def test_the_memory_of_a_real_venue_is_bounded(tmp_path: Path) -> None:
                     await attack(port, data)
                 await attack(port, frame(map_of_one_hash(), 0x82) * 40 + frame(b"\xc1", 0x82) * 5_000, MSGPACK)
                 await attack(port, b"GET / HTTP/1.1\r\nX: " + HUGE, shaken=False)
-                await asyncio.gather(*(attack(port, TOO_MUCH["16 MiB in a frame"][0]) for _ in range(8)))
-                await attack(port, frame(b"", 0x01) + EMPTY_FRAGMENT * 500_000)
+                await asyncio.gather(*(attack(port, TOO_MUCH["16 MiB in a frame"][0]) for _ in range(4)))
+                await attack(port, frame(b"", 0x01) + EMPTY_FRAGMENT * 200_000)
             after = resident_mib(venue.pid)
         assert after - before < 48, f"{before} MiB before, {after} MiB after"
         assert "Traceback" not in "".join(venue.errors)
