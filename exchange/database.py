@@ -19,7 +19,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy
-from sqlalchemy import URL, Connection, Engine, event, text
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    event,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 
 import migrations
@@ -45,6 +58,14 @@ JSON_CODEC: dict[str, Any] = {
 
 UPGRADE_LOCK = 0x62616E616E61
 """PostgreSQL's advisory lock under which one process at a time changes the schema."""
+
+alembic_version = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table, as it makes it: a test holds the two to each other."""
 
 
 class DatabaseProblem(Exception):
@@ -116,16 +137,17 @@ def upgrade(url: str, revision: str = "head") -> None:
     Raises `DatabaseUnreachable`, `ForeignDatabase`, `UnknownRevision`.
     """
 
-    def forward(config: "Config", connection: Connection) -> None:
-        from alembic import command
-
-        _check_revision(config, connection)
-        if revision == "head" and revision_of(connection) is None:
+    def forward(connection: Connection) -> None:
+        check_schema(connection)
+        if revision == "head" and not _present(connection):
             # What all steps together lead to, in a tenth of their time; a test holds the two to each other.
             create_all(connection)
-            command.stamp(config, revision)
-        else:
-            command.upgrade(config, revision)
+            alembic_version.create(connection, checkfirst=True)
+            connection.execute(insert(alembic_version).values(version_num=head_revision()))
+        elif revision != "head" or _present(connection) != [head_revision()]:
+            from alembic import command
+
+            command.upgrade(_config(connection), revision)
 
     _with_schema(url, forward)
 
@@ -146,25 +168,23 @@ def create_all(connection: Connection) -> None:
 def downgrade(url: str, revision: str) -> None:
     """Take the schema back to `revision` (`base`: to nothing), in one transaction. Raises as `upgrade`."""
 
-    def back(config: "Config", connection: Connection) -> None:
+    def back(connection: Connection) -> None:
         from alembic import command
 
-        _check_revision(config, connection)
-        command.downgrade(config, revision)
+        check_schema(connection)
+        command.downgrade(_config(connection), revision)
 
     _with_schema(url, back)
 
 
-def _with_schema(url: str, work: Callable[["Config", Connection], None]) -> None:
+def _with_schema(url: str, work: Callable[[Connection], None]) -> None:
     """Run `work` in one transaction that no other process changes the schema in."""
-    config = _config()
     engine = connect(url, foreign_keys=False)
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
-            config.attributes["connection"] = connection
-            work(config, connection)
+            work(connection)
             check_foreign_keys(connection)
     except DBAPIError as error:
         raise unreachable(engine.url, error) from error
@@ -187,48 +207,7 @@ def check_foreign_keys(connection: Connection) -> None:
 
 def check_schema(connection: Connection) -> None:
     """Raises `UnknownRevision` where the schema is of a newer release, `ForeignDatabase` where it is none of ours."""
-    _check_revision(_config(), connection)
-
-
-def revision_of(connection: Connection) -> str | None:
-    """What the schema is at; none where there is none of ours."""
-    from alembic.migration import MigrationContext
-
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def head_revision() -> str:
-    """What this release's schema is."""
-    from alembic.script import ScriptDirectory
-
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
-
-
-def knows_revision(revision: str) -> bool:
-    """Whether this release's schema came by there."""
-    from alembic.script import ScriptDirectory
-
-    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-
-
-def _config() -> "Config":
-    # Imported here: alembic takes a tenth of a second, and not every command needs it.
-    from alembic.config import Config
-
-    config = Config()
-    # By the package's place, not by pyproject: an installed wheel has none. ConfigParser would read `%` as its own.
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
-    return config
-
-
-def _check_revision(config: "Config", connection: Connection) -> None:
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    present = MigrationContext.configure(connection).get_current_heads()
+    known, present = migrations.revisions(), _present(connection)
     for revision in present:
         if revision not in known:
             raise UnknownRevision(
@@ -243,6 +222,39 @@ def _check_revision(config: "Config", connection: Connection) -> None:
                 f"the database has a table {strangers[0]} that the exchange did not make: choose an empty database "
                 "by EXCHANGE_DATABASE_URL"
             )
+
+
+def revision_of(connection: Connection) -> str | None:
+    """What the schema is at; none where there is none of ours."""
+    return next(iter(_present(connection)), None)
+
+
+def head_revision() -> str:
+    """What this release's schema is."""
+    return migrations.revisions()[-1]
+
+
+def knows_revision(revision: str) -> bool:
+    """Whether this release's schema came by there."""
+    return revision in migrations.revisions()
+
+
+def _present(connection: Connection) -> list[str]:
+    """What alembic has written down: one revision, or none in an empty database."""
+    if not sqlalchemy.inspect(connection).has_table(alembic_version.name):
+        return []
+    return list(connection.execute(select(alembic_version.c.version_num)).scalars())
+
+
+def _config(connection: Connection | None = None) -> "Config":
+    # Imported here, as its commands are: alembic takes a tenth of a second, and is needed only to change a schema.
+    from alembic.config import Config
+
+    config = Config()
+    # By the package's place, not by pyproject: an installed wheel has none. ConfigParser would read `%` as its own.
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
 
 
 def _metadata() -> list[sqlalchemy.MetaData]:

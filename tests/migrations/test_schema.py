@@ -8,10 +8,20 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Connection, Integer, insert, select, text
 
 import migrations
-from exchange.database import ForeignDatabase, UnknownRevision, connect, downgrade, upgrade
+from exchange.database import (
+    ForeignDatabase,
+    UnknownRevision,
+    _config,
+    alembic_version,
+    connect,
+    downgrade,
+    head_revision,
+    upgrade,
+)
 from exchange.projector import all_metadata, projection
 from settlement.tables import balances, participants
 from web.tables import credentials
@@ -67,6 +77,33 @@ def _stated_constraints() -> dict[str, set[str]]:
         for metadata in all_metadata()
         for table in metadata.sorted_tables
     }
+
+
+def test_alembic_tells_the_same_history() -> None:
+    script = ScriptDirectory.from_config(_config())
+    assert migrations.revisions() == tuple(each.revision for each in script.walk_revisions())[::-1]
+    assert head_revision() == script.get_current_head()
+
+
+def test_the_revision_is_written_down_as_alembic_does(database_url: str) -> None:
+    """An empty database is filled and marked without alembic, to which its mark must mean the same."""
+    engine = connect(database_url)
+    upgrade(database_url)
+    with engine.begin() as connection:
+        made = _version_table(connection)
+        assert MigrationContext.configure(connection).get_current_heads() == (head_revision(),)
+        alembic_version.drop(connection)
+        MigrationContext.configure(connection)._ensure_version_table()
+        assert made == _version_table(connection)
+    engine.dispose()
+
+
+def _version_table(connection: Connection) -> tuple[Any, ...]:
+    inspector = sqlalchemy.inspect(connection)
+    columns = [
+        {name: str(value) for name, value in column.items()} for column in inspector.get_columns(alembic_version.name)
+    ]
+    return columns, inspector.get_pk_constraint(alembic_version.name)
 
 
 def test_upgrading_again_changes_nothing(database_url: str) -> None:
