@@ -76,6 +76,9 @@ MAX_BUFFERED: Final = 16 * 1024 * 1024
 does not.
 """
 
+REST_S: Final = 0.01
+"""How long a connection is not read after an order of it found all places of its participant taken."""
+
 PATIENCE_NS: Final = 30 * 1_000_000_000
 """How long a stream waits for a slow reader before the connection is closed with `TOO_SLOW`."""
 
@@ -233,6 +236,10 @@ class Connection:
         self.heard: Callable[[], None] | None = None
         """Called for each message that arrives, good or bad: a sign of life, for the order entry."""
         self.open = True
+        self.rests = False
+        """Set by the order entry where the participant's places are all taken: the adapter then reads nothing for
+        `REST_S`, for whoever asks again at once takes the time of all others.
+        """
         self.subscriptions: dict[tuple[str, str | None], Subscription] = {}
         self.heartbeat = False
         self.outbox: list[Payload] = []

@@ -243,7 +243,8 @@ class Error(Struct, frozen=True, kw_only=True, tag_field="op", tag="error", omit
 
     `id` is the request's. One that is no integer and no text of at most 64 characters is refused too, and repeated
     where it is a number or a truth value; a longer text, a larger integer, a list, an object comes back as null.
-    `signed_out` answers no request: the session has ended, and with it the channel `account`.
+    `signed_out` answers no request: the session has ended, and with it the channel `account`. `retry_after_ms` stands
+    where trying again helps (`busy`), and says when.
     """
 
     id: Echo
@@ -251,6 +252,7 @@ class Error(Struct, frozen=True, kw_only=True, tag_field="op", tag="error", omit
     detail: str
     field: str | None = None
     symbol: str | None = None
+    retry_after_ms: int | None = None
 
 
 # Data messages

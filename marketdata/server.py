@@ -22,7 +22,7 @@ from websockets.protocol import State
 
 from marketdata.addresses import Addresses
 from marketdata.caller import Caller
-from marketdata.connection import LOW_WATER, MAX_FRAME, MAX_OUTGOING, OrderEntry
+from marketdata.connection import LOW_WATER, MAX_FRAME, MAX_OUTGOING, REST_S, OrderEntry
 from marketdata.feed import Feed
 from marketdata.wire import SUBPROTOCOLS, Payload
 
@@ -229,9 +229,14 @@ class FeedServer:
             work = connection.receive(data)
             if work is not None:
                 self.run(work)
-            return not connection.congested
+            return not (connection.rests or connection.congested)
 
         async def make_room() -> None:
+            if connection.rests:
+                connection.rests = False
+                await asyncio.sleep(REST_S)
+            if not connection.congested:
+                return
             # Who asks without reading the answers is not asked for more.
             self.feed.flush()
             with contextlib.suppress(ConnectionClosed):

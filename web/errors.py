@@ -164,8 +164,11 @@ class ClientGone(Problem):
 
 
 class Unavailable(Problem):
-    def __init__(self, code: str, detail: str, *, retry_after_s: int = 1) -> None:
-        super().__init__(503, code, detail, headers={"retry-after": str(retry_after_s)})
+    """`retry_after_ms` is told where there are no headers; those count in whole seconds."""
+
+    def __init__(self, code: str, detail: str, *, retry_after_s: int = 1, retry_after_ms: int | None = None) -> None:
+        self.retry_after_ms = 1_000 * retry_after_s if retry_after_ms is None else retry_after_ms
+        super().__init__(503, code, detail, headers={"retry-after": str(-(-self.retry_after_ms // 1_000))})
 
 
 def problem_of(error: Exception) -> Problem:
@@ -175,9 +178,7 @@ def problem_of(error: Exception) -> Problem:
             return error
         case VenueBusy():
             whose = "your share of the queue" if error.own else "the queue"
-            return Unavailable(
-                "busy", f"{whose} is full, nothing was taken", retry_after_s=-(-error.retry_after_ms // 1000)
-            )
+            return Unavailable("busy", f"{whose} is full, nothing was taken", retry_after_ms=error.retry_after_ms)
         case DatabaseBehind():
             return Unavailable(
                 "database_behind",

@@ -66,6 +66,7 @@ FIELDS: Final[dict[str, Words]] = {
     "code": ("错误代码，稳定不变", "Stable; meant for programs."),
     "detail": ("给人看的说明", "For a person; may be reworded."),
     "field": ("有问题的字段", "The field at fault."),
+    "retry_after_ms": ("多少毫秒后可重试", "When to try again, in milliseconds, where that helps (`busy`)."),
     "token": ("`POST /api/v1/sessions` 给的令牌", "The `token` of `POST /api/v1/sessions`."),
     "cancel_on_disconnect": ("断线即撤本人全部委托", "Cancel all own orders when the connection ends."),
     "cancel_after_ms": (

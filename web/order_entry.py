@@ -25,13 +25,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from marketdata.connection import Connection
-from marketdata.messages import Error, RequestId, echo_of
+from marketdata.messages import Echo, Error, RequestId, echo_of
 from matching.messages import AmendOrder, CancelOrder, Side
 from settlement.messages import EnterOrder
 from web.account_views import Order
 from web.bodies import Answer, Body, PositiveInteger, ShortText, convert
 from web.desk import Desk, NewOrder, OrderChange, amending, entering
-from web.errors import Problem, Unauthenticated, problem_of
+from web.errors import Problem, Unauthenticated, Unavailable, problem_of
 from web.ports import Outcome, VenueBusy, VenueHalted
 from web.sessions import Caller, Sessions
 
@@ -164,7 +164,7 @@ class OrderEntry:
                 command = CancelOrder(order_id=request.order_id, participant_id=participant_id)
             self._desk.offer(command, _Owed(self, connection, request.id, command))
         except Exception as error:
-            self._answer_owed(connection, self._refused(request.id, error))
+            self._answer_owed(connection, self._refused(connection, request.id, error))
         return True
 
     def outcome_of(self, owed: "_Owed", outcome: Outcome) -> None:
@@ -172,7 +172,7 @@ class OrderEntry:
         try:
             order = self._desk.reported(owed.command, outcome)
         except Exception as error:
-            self._answer_owed(owed.connection, self._refused(owed.request_id, error))
+            self._answer_owed(owed.connection, self._refused(owed.connection, owed.request_id, error))
             return
         if order is None:
             task = asyncio.ensure_future(self._finish(owed, outcome))
@@ -183,7 +183,7 @@ class OrderEntry:
 
     def failure_of(self, owed: "_Owed", error: Exception) -> None:
         """What became of a command that `enter` took is not known."""
-        self._answer_owed(owed.connection, self._refused(owed.request_id, error))
+        self._answer_owed(owed.connection, self._refused(owed.connection, owed.request_id, error))
 
     async def _finish(self, owed: "_Owed", outcome: Outcome) -> None:
         """Say what takes asking the journal or the database, or a refusal."""
@@ -199,13 +199,21 @@ class OrderEntry:
                 order = await self._desk.cancelled(command.participant_id, command.order_id, outcome)
             answer: Any = OrderAnswer(id=owed.request_id, order=order, repeated=repeated)
         except Exception as error:
-            answer = self._refused(owed.request_id, error)
+            answer = self._refused(owed.connection, owed.request_id, error)
         self._answer_owed(owed.connection, answer)
 
-    def _refused(self, request_id: RequestId, error: Exception) -> Error:
+    def _refused(self, connection: Connection, request_id: Echo, error: Exception) -> Error:
         problem = problem_of(error)
         self._desk.metrics.problem(problem.code)
-        return Error(id=request_id, code=problem.code, detail=problem.detail, field=problem.field)
+        if isinstance(error, VenueBusy) and error.own:
+            connection.rests = True
+        return Error(
+            id=request_id,
+            code=problem.code,
+            detail=problem.detail,
+            field=problem.field,
+            retry_after_ms=problem.retry_after_ms if isinstance(problem, Unavailable) else None,
+        )
 
     def _answer_owed(self, connection: Connection, answer: Any) -> None:
         connection.answer(answer)
@@ -226,9 +234,7 @@ class OrderEntry:
             request_id = convert(_Id, {"id": message.get("id")}).id
             return await self._answer(connection, op, request_id, body)
         except Exception as error:
-            problem = problem_of(error)
-            self._desk.metrics.problem(problem.code)
-            return Error(id=echo_of(message), code=problem.code, detail=problem.detail, field=problem.field)
+            return self._refused(connection, echo_of(message), error)
 
     async def disconnected(self, connection: Connection) -> None:
         """Cancel what was to be cancelled in that case. The timer of a connection that is gone is settled by the

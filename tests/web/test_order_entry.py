@@ -11,6 +11,7 @@ import pytest_asyncio
 from websockets import Subprotocol
 from websockets.asyncio.client import ClientConnection, connect
 
+from marketdata.connection import REST_S
 from marketdata.pump import Pump
 from marketdata.server import FeedServer
 from matching.messages import MassCancel
@@ -257,14 +258,29 @@ async def test_what_one_does_is_seen_on_the_account_channel(office: Office, line
 
 async def test_a_busy_and_a_halted_venue(office: Office, line: Line) -> None:
     await line.sign_in(office)
-    office.gateway.refuses = VenueBusy(1)
-    assert (await line.ask(op="place", id=1, **buy("a", 1)))["code"] == "busy"
+    office.gateway.refuses = VenueBusy(70)
+    busy = await line.ask(op="place", id=1, **buy("a", 1))
+    assert (busy["code"], busy["retry_after_ms"]) == ("busy", 70)
     office.gateway.refuses, office.gateway.halted = None, "no disk"
     assert (await line.ask(op="place", id=2, **buy("a", 1)))["code"] == "venue_halted"
     office.gateway.halted, office.gateway.refuses = None, RuntimeError("a secret of ours")
     broken = await line.ask(op="place", id=3, **buy("a", 1))
     assert broken["code"] == "internal"
     assert "secret" not in repr(broken)
+
+
+async def test_who_has_used_up_his_places_is_not_read_for_a_while(office: Office, line: Line) -> None:
+    await line.sign_in(office)
+    office.gateway.refuses = VenueBusy(20, own=True)
+    began = asyncio.get_running_loop().time()
+    for number in range(10):
+        await line.send(op="place", id=number, **buy(f"b{number}", 1))
+    for number in range(10):
+        busy = await line.hear(number)
+        assert (busy["code"], busy["detail"]) == ("busy", "your share of the queue is full, nothing was taken")
+    assert asyncio.get_running_loop().time() - began >= 9 * REST_S
+    office.gateway.refuses = None
+    assert (await line.ask(op="place", id=11, **buy("now", 1)))["op"] == "order"
 
 
 async def test_binary(office: Office, port: int) -> None:
