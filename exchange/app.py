@@ -28,7 +28,7 @@ from exchange.config import Settings, SetupError
 from exchange.database import connect
 from exchange.export_process import Exports
 from exchange.follower_handle import Fault, FollowerHandle
-from exchange.garbage import Keeper, Watch, settle
+from exchange.garbage import Keeper, Watch, settle, undisturbed
 from exchange.gateway import VenueGateway
 from exchange.premises import Premises, premises
 from exchange.publication import Publication
@@ -197,7 +197,8 @@ async def _venue(
         document_key=_document_key(settings),
         reserves_key=_reserves_key(settings),
     )
-    app = create_app(gateway, feed, web_settings)
+    with undisturbed():
+        app = create_app(gateway, feed, web_settings)
     pump = Pump(feed, lambda: sequencer.time_ns, flushed=gateway.flush_seconds.observe)
     feed_server = FeedServer(feed, origins=settings.origins, order_entry=app.state["order_entry"])
     web_server = _WebServer(

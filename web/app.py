@@ -5,6 +5,8 @@ from typing import Any, cast
 from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.exceptions import LitestarException, NotFoundException
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from marketdata.addresses import Addresses
@@ -66,6 +68,13 @@ class WebApplication(Litestar):
     """Litestar with the edge around it."""
 
     edge: Edge | None = None
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        """Messages are msgspec's. Litestar would also import pydantic and attrs where they happen to be installed,
+        which takes a tenth of a second of a start, and ask them about each type.
+        """
+        return [*plugins, MsgspecDIPlugin()]
 
     async def __call__(
         self,
