@@ -364,8 +364,12 @@ class Sequencer:
         for answer, sequence, events in zip(
             batch.answers, range(entry.first_sequence, entry.last_sequence + 1), entry.events, strict=False
         ):
-            if not answer.done():
-                answer.set_result(Outcome(sequence, entry.time_ns, events))
+            try:
+                if not answer.done():
+                    answer.set_result(Outcome(sequence, entry.time_ns, events))
+            except Exception:
+                # Whose answer that is has a fault of ours to bear; the others, and the next batch, have not.
+                _log.exception("the answer to the command at sequence %d could not be given", sequence)
         if broken is not None:
             self._halt(broken, "reader", [])
             return
@@ -434,9 +438,12 @@ class Sequencer:
             self._timer.cancel()
         unanswered = answers + [waiting.answer for waiting in self._waiting.clear()]
         for answer in unanswered:
-            if not answer.done():
-                answer.set_exception(VenueHalted(reason))
-                answer.exception()  # seen: an answer that nobody awaits is no second complaint
+            try:
+                if not answer.done():
+                    answer.set_exception(VenueHalted(reason))
+                    answer.exception()  # seen: an answer that nobody awaits is no second complaint
+            except Exception:
+                _log.exception("somebody could not be told that the venue has halted")
         self._settle()
         _log.critical("the venue has halted: %s", reason)
         for tell in self.on_halted:

@@ -517,6 +517,31 @@ async def test_a_failing_reader_halts_the_venue_after_the_answers(path: Path) ->
             await sequencer.submit(change("B"))
 
 
+class Broken(asyncio.Future[Outcome]):
+    """Of somebody whose answer cannot be given, whatever it is."""
+
+    def done(self) -> bool:
+        raise RuntimeError("a fault in whoever waits")
+
+
+async def test_whoever_cannot_be_told_costs_nobody_else_his_answer(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with venue(SqliteJournal(path)) as (sequencer, _):
+        sequencer.offer_for(change("A"), Broken())
+        answer = sequencer.offer(change("B"))
+        settled = asyncio.ensure_future(sequencer.settled())
+        assert (await answer).sequence == 2
+        await settled
+        assert (await sequencer.submit(change("C"))).sequence == 3, "and the next batch follows"
+        sequencer.offer_for(change("D"), Broken())
+        answer = sequencer.offer(change("E"))
+        sequencer.halt("somebody said so", "reader")
+        with pytest.raises(VenueHalted, match="somebody said so"):
+            await answer
+    assert "the answer to the command at sequence 1 could not be given" in caplog.text
+
+
 def test_the_sequencer_wants_an_engine_that_stands_where_the_journal_ends(path: Path) -> None:
     async def start(make: Callable[[], Tally]) -> None:
         journal = SqliteJournal(path)
