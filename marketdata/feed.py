@@ -66,7 +66,10 @@ KEPT_UNREAD_NS: Final = 60 * SECOND_NS
 """How long a stream that nobody reads goes on, so that a reader who lost his connection can resume."""
 
 TICK_NS: Final = SECOND_NS // 40
-"""How often `tick` wants to be called."""
+"""How often `tick` wants to be called while a slower lane is read or somebody is behind."""
+
+QUIET_TICK_NS: Final = SECOND_NS // 10
+"""And otherwise: to wake forty times a second cost an idle venue as much as its idle readers."""
 
 
 def _next(due_ns: int, period_ns: int, now_ns: int) -> int:
@@ -280,6 +283,11 @@ class Feed:
         connection = Connection(self, outlet, encoding=encoding, framed=framed, lane=lane, order_entry=order_entry)
         self.connections[connection] = None
         return connection
+
+    @property
+    def tick_ns(self) -> int:
+        """How soon `tick` wants to be called again."""
+        return TICK_NS if self.behind or any(self._lanes.values()) else QUIET_TICK_NS
 
     def tick(self, now_ns: int, time_ns: int | None = None) -> None:
         """Time goes on: lanes speak, paused readers go on, hearts beat. `now_ns` is a steady clock; `time_ns` the

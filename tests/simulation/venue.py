@@ -247,7 +247,8 @@ class Venue:
         self.sequencer.on_halted.append(watch.halted)
         self.desk = Desk(self.gateway, Metrics(self.gateway))
         self.order_entry = OrderEntry(self.desk, Sessions(self.gateway))  # type: ignore[arg-type]
-        self._pump = Pump(start.publication.feed, lambda: self.sequencer.time_ns)
+        # What this machine computes takes no time in that world, so the feed never rests.
+        self._pump = Pump(start.publication.feed, lambda: self.sequencer.time_ns, spent=lambda: 0.0)
         self.lines: list[Line] = []
 
     def open(self) -> None:
