@@ -27,6 +27,9 @@ from marketdata.frame_allowance import PARSED_AT_ONCE, TOO_MANY_FRAMES, FrameAll
 MAX_HELD: Final = 256 * 1024
 """Bytes read before they are wanted at which reading pauses."""
 
+MESSAGES_A_TURN: Final = 256
+"""Messages of a connection that are dealt with before the others have their turn: with more, the rest waits."""
+
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _MESSAGES: Final = (0x81, 0x82)  # whole text, whole binary
 _PING: Final = 0x89
@@ -64,6 +67,8 @@ class Caller(ServerConnection):
         self._waits = False
         """For room: nothing is dealt with."""
         self._frames = FrameAllowance(self.loop.time)
+        self._after_closing = 0
+        """Bytes parsed after our closing frame."""
         self.address = ""
         self.admitted = True
         """Whether its address may have one more; the server knows."""
@@ -121,7 +126,7 @@ class Caller(ServerConnection):
         """Deal with every whole frame, and keep what is left."""
         take = self._take
         assert take is not None
-        position, size = 0, len(data)
+        position, size, left = 0, len(data), MESSAGES_A_TURN
         while size - position >= 2:
             first, second = data[position], data[position + 1]
             length = second & 0x7F
@@ -144,6 +149,10 @@ class Caller(ServerConnection):
                 if not take(message):
                     self._held = data[position:]
                     return self._wait()
+                left -= 1
+                if not left:
+                    self._held = data[position:]
+                    return self._let_others_go_first()
             elif first in (_PING, _PONG) and length < 126:
                 if ends > size:
                     break
@@ -154,21 +163,42 @@ class Caller(ServerConnection):
         self._held = data[position:]
         return None
 
+    def _let_others_go_first(self) -> None:
+        self._waits = True
+        self.transport.pause_reading()
+        self.loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._waits = False
+        self._go_on()
+
     def _leave_to_library(self, data: bytes) -> None:
         self._cuts = False
         self._parse(data)
 
     def _parse(self, data: bytes) -> None:
-        """By the library, piece by piece, so that what goes beyond the allowance is not parsed at all."""
+        """By the library, piece by piece, so that what goes beyond the allowance is not parsed at all; nor is most of
+        what comes when we have closed, but for the other's closing frame if it is among the first.
+        """
         for begins in range(0, len(data), PARSED_AT_ONCE):
-            super().data_received(data[begins : begins + PARSED_AT_ONCE])
+            piece = data[begins : begins + PARSED_AT_ONCE]
+            if self.protocol.state is State.CLOSING:
+                self._after_closing += len(piece)
+                if self._after_closing > PARSED_AT_ONCE:
+                    self._fail()
+            super().data_received(piece)
 
     def process_event(self, event: Frame | Request) -> None:  # type: ignore[override]
         if isinstance(event, Frame) and not self._frames.spend() and self.protocol.state is State.OPEN:
-            self._cuts = False
+            self._fail()
+        super().process_event(event)
+
+    def _fail(self) -> None:
+        """Close, if that has not been done yet; what comes from now on is thrown away unparsed."""
+        self._cuts = False
+        if not self.protocol.eof_sent:
             self.protocol.fail(CloseCode.POLICY_VIOLATION, TOO_MANY_FRAMES)
             self.send_data()
-        super().process_event(event)
 
     def _wait(self) -> None:
         assert self._make_room is not None
@@ -183,6 +213,9 @@ class Caller(ServerConnection):
         self._go_on()
 
     def _go_on(self) -> None:
+        if self.transport.is_closing():
+            self._held = b""
+            return
         self.transport.resume_reading()
         held, self._held = self._held, b""
         if held and self._cuts:

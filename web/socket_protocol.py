@@ -5,8 +5,10 @@ text that is no text as an error of ours. Here frames are limited, whoever is cl
 strangers send makes no noise.
 """
 
+import asyncio
 from typing import Any, Final
 
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
@@ -26,12 +28,42 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.close_timeout = CLOSING_S
         self._allowance = FrameAllowance(self.loop.time)
         self._hanging_up = False
+        self._looked_for_the_end = False
+        self._held = b""
+        """Read, and not parsed yet."""
 
     def data_received(self, data: bytes) -> None:
+        """Parse a piece; more of it when the messages in that have been taken, so that others have their turn.
+
+        When we have closed, the other's closing frame is looked for in one piece more.
+        """
+        if self._held:
+            data, self._held = self._held + data, b""
         for begins in range(0, len(data), PARSED_AT_ONCE):
             if self._hanging_up:
                 return
+            if self.close_sent:
+                if self._looked_for_the_end:
+                    self.conn.fail(CloseCode.POLICY_VIOLATION, TOO_MANY_FRAMES)
+                    self.handle_parser_exception()
+                    return
+                self._looked_for_the_end = True
+            elif self.read_paused:
+                self._held = data[begins:]
+                return
             super().data_received(data[begins : begins + PARSED_AT_ONCE])
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await super().receive()
+        if self._held and self.queue.empty():
+            self.data_received(b"")
+            await asyncio.sleep(0)
+        return message
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if self.close_sent and self._held:
+            self.data_received(b"")
 
     def handle_cont(self, event: Frame) -> None:
         if self._may():
