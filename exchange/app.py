@@ -36,7 +36,7 @@ from exchange.sequencer import Sequencer
 from exchange.vitals import Vitals
 from marketdata.pump import Pump
 from marketdata.server import FeedServer
-from web import reserves
+from web import reserves_key
 from web.app import create_app
 from web.documents.seals import key_in
 from web.one_write import OneWriteProtocol
@@ -269,7 +269,7 @@ def _document_key(settings: Settings) -> bytes:
 def _reserves_key(settings: Settings) -> bytes:
     """Raises `SetupError`."""
     try:
-        return reserves.key_in(settings.folder)
+        return reserves_key.key_in(settings.folder)
     except (OSError, ValueError) as error:
         raise SetupError(f"the key that signs reserves cannot be had: {error}; restore it from a copy") from None
 

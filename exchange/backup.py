@@ -31,7 +31,7 @@ from msgspec import Struct
 from sqlalchemy.exc import DBAPIError
 
 import web.documents.seals
-import web.reserves
+import web.reserves_key
 from exchange.config import Settings
 from exchange.database import DatabaseProblem, connect, head_revision, revision_of, unreachable
 from exchange.journal import JournalCorrupt, JournalError, JournalUnavailable, SqliteJournal, Tip
@@ -44,7 +44,7 @@ FORMAT_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 JOURNAL: Final = "journal.sqlite"
 RECORDS: Final = "records"
-KEYS: Final = (web.documents.seals.KEY_FILE, web.reserves.KEY_FILE)
+KEYS: Final = (web.documents.seals.KEY_FILE, web.reserves_key.KEY_FILE)
 
 PAGES_AT_ONCE: Final = 256
 """Of the journal, 4 MiB: what is copied between two looks at the progress."""

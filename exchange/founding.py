@@ -17,7 +17,7 @@ from exchange.database import connect, unreachable
 from exchange.journal import JournalError, lock_journal
 from exchange.premises import Premises, premises
 from settlement.messages import ParticipantRegistered, RegisterParticipant
-from web import reserves
+from web import reserves_key
 from web.passwords import Passwords
 from web.sessions import has_credentials, set_credentials
 from web.settings import WebSettings
@@ -34,7 +34,7 @@ def found(settings: Settings, name: str, password: str | None) -> int:
             f"the venue in {settings.data} has an operator, who makes others by POST /api/v1/operator/participants"
         )
     try:
-        reserves.key_in(settings.folder)
+        reserves_key.key_in(settings.folder)
     except (OSError, ValueError) as error:
         raise SetupError(f"the key that signs reserves cannot be made: {error}") from None
     print(f"operator {name} made in {settings.data}" + (f", password {drawn}" if drawn else ""))

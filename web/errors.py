@@ -12,23 +12,28 @@
 Codes and HTTP statuses are part of the contract; titles and details are for people and may be reworded. Nothing here
 is logged: these are answers, not faults. Only what is no `Problem` at all (a bug) is logged, and its text never
 leaves.
+
+Litestar is imported where an answer is made: whoever raises these without a web server, as `exchange init` and
+`exchange export`, saves its third of a second.
 """
 
 import functools
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
-from litestar.handlers import BaseRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
 from marketdata import queries as market_queries
 from settlement import queries as settlement_queries
 from web.ports import DatabaseBehind, HistoryUnavailable, VenueBusy, VenueClosing, VenueHalted, ViewBehind
+
+if TYPE_CHECKING:
+    from litestar import Request, Response
+    from litestar.exceptions import ValidationException
+    from litestar.handlers import BaseRouteHandler
+    from litestar.openapi.datastructures import ResponseSpec
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -173,6 +178,8 @@ class Unavailable(Problem):
 
 def problem_of(error: Exception) -> Problem:
     """The problem that an exception means; an unknown one is a bug, which is logged and answered by `internal`."""
+    from litestar.exceptions import HTTPException
+
     match error:
         case Problem():
             return error
@@ -207,8 +214,11 @@ def problem_of(error: Exception) -> Problem:
     return Problem(500, "internal", "the fault has been recorded")
 
 
-def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def answer_problem(request: "Request[Any, Any, Any]", error: Exception) -> "Response[bytes]":
     """Litestar's exception handler for everything."""
+    from litestar import Response
+    from litestar.exceptions import ValidationException
+
     if isinstance(error, ValidationException):
         error = InvalidRequest(*_faults_of(error, parameter_names(request.route_handler)))
     problem = problem_of(error)
@@ -217,7 +227,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 @functools.cache
-def parameter_names(handler: BaseRouteHandler) -> dict[str, str]:
+def parameter_names(handler: "BaseRouteHandler") -> dict[str, str]:
     """What a handler's arguments are called in a request: `state` is a word that Litestar keeps for itself, for one."""
     return {
         name: getattr(field.kwarg_definition, "name", None) or name
@@ -225,11 +235,13 @@ def parameter_names(handler: BaseRouteHandler) -> dict[str, str]:
     }
 
 
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
+def problems(*statuses: int) -> "dict[int, ResponseSpec]":
     """The problems that a route may answer with, for the API's description.
 
     400 and 503 go without saying: an unknown parameter is a fault everywhere, and no venue is always there.
     """
+    from litestar.openapi.datastructures import ResponseSpec
+
     return {
         status: ResponseSpec(
             ProblemDetails, generate_examples=False, description=_DESCRIPTIONS[status], media_type=PROBLEM_JSON
@@ -278,7 +290,7 @@ def _words(code: str) -> str:
     return code.replace("_", " ").capitalize()
 
 
-def _faults_of(error: ValidationException, names: Mapping[str, str]) -> list[Fault]:
+def _faults_of(error: "ValidationException", names: Mapping[str, str]) -> list[Fault]:
     """Litestar's list of parameter errors in our words."""
     extra: Any = error.extra
     faults = []

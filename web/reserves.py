@@ -6,14 +6,10 @@ commands that check both without a program of ours.
 """
 
 import asyncio
-import contextlib
 import hmac
-import os
-import secrets
 import time
 from base64 import b64encode
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
 )
 from litestar import Response, get
 from litestar.datastructures import State
@@ -38,8 +33,6 @@ from web.context import Anyone, SignedIn, gateway_of
 from web.errors import NotFound, problems
 from web.ports import Gateway
 from web.views import is_id, live
-
-KEY_FILE: Final = "reserves.pem"
 
 KEPT: Final = 4
 """Statements that can still be had by their number."""
@@ -266,32 +259,6 @@ def lot_of(lot: LotReserve) -> LotView:
         receipts_g=lot.receipts_g,
         receipts=lot.receipts,
     )
-
-
-def key_in(folder: Path) -> bytes:
-    """The venue's signing key, 32 bytes, drawn at the first start and readable by its user alone.
-
-    A PEM file, so that openssl reads it too. Who has it can sign statements that pass as the venue's; who loses it has
-    a new key, and with it new keys of all receipts. Raises `OSError`, and `ValueError` where the file holds no key.
-    """
-    path = folder / KEY_FILE
-    if not path.exists():
-        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        # Written whole under another name: a start that breaks off leaves no half a key.
-        fresh = path.with_name(f"{KEY_FILE}.{secrets.token_hex(8)}")
-        try:
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(pem)
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(fresh, path)
-        finally:
-            fresh.unlink(missing_ok=True)
-    key = load_pem_private_key(path.read_bytes(), None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{path.name} holds no Ed25519 key")
-    return key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
 
 
 async def _find(request: Anyone, sequence: int | None) -> Statement:

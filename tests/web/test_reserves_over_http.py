@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from settlement.messages import RecordShrinkage
 from tests.web.office import CHEAP, WAREHOUSE, Office, buy, get, post, problem, sell
-from web.reserves import KEPT, KEY_FILE, Statements, key_in
+from web.reserves import KEPT, Statements
+from web.reserves_key import KEY_FILE, key_in
 
 HANDBOOK = Path(__file__).parents[2] / "docs" / "settlement" / "proof-of-reserves.md"
 
