@@ -19,7 +19,7 @@ from typing import Final
 import uvicorn
 import uvloop
 
-from exchange import logs
+from exchange import logs, open_files
 from exchange.almanac import Almanac
 from exchange.bell import Bell
 from exchange.brake import Brake
@@ -96,6 +96,7 @@ def run_venue(settings: Settings, beside: Beside | None = None, *, demo: bool = 
     round the clock, whatever the settings say.
     """
     log = logs.begin(settings.log_level, settings.log_format)
+    open_files.raise_limit()
     publication = Publication()
     bell = _bell(settings, sessions=settings.calendar == "sessions" and not demo)
 

@@ -445,6 +445,7 @@ def resident_mib(pid: int) -> int:
     return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 
 
+@pytest.mark.slow
 async def test_the_memory_of_a_real_venue_is_bounded(tmp_path: Path) -> None:
     found(tmp_path)
     with running(tmp_path) as venue:
