@@ -1,5 +1,6 @@
 """Every screen, in both languages, at a desk and on a phone: it loads, fits its window, and axe finds no fault."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser import ROOT, Chromium, missing_glyphs
-from tests.exchange.screens import Language, opened, sign_in, stock_for
+from tests.exchange.screens import Language, opened, sign_in, stock_for, today
 from tests.running import Person, let_in, lot_cut, take_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -69,6 +70,9 @@ def a_bit_of_everything(operator: Person) -> dict[str, list[str]]:
     entry = {"debit": "fees", "credit": "risk_fund", "amount_fen": 1}
     operator.post("/operator/vouchers", {"reference": "V1", "reason": "测试", "entries": [entry]})
     grower.post("/lots", lot_cut(grower, 1))
+    elsewhere = f"date,price\n{today(operator)},3.02\n{today(operator) - timedelta(days=1)},none\n"
+    prices = {"source": "广西", "content": elsewhere, "currency": "CNY", "unit": "公斤"}
+    assert operator.post("/operator/prices", prices, 200)["rejected"] == 1
     shared = ["contracts", "contracts/1", "contracts/2", "receipts", "money", "money/withdrawals", "money/statement"]
     books = [f"trade/{each['symbol']}" for each in (listed, auctioned, agreed, traded)]
     return {
@@ -82,7 +86,10 @@ def a_bit_of_everything(operator: Person) -> dict[str, list[str]]:
             f"receipts/{traded['receipt_id']}",
         ],
         "warehouse": [f"warehouse/{tab}" for tab in ("intake", "load_out", "stock", "climate")],
-        "operator": [f"operator/{tab}" for tab in ("overview", "approvals", "bank", "instruments")],
+        "operator": [
+            *(f"operator/{tab}" for tab in ("overview", "approvals", "bank", "instruments")),
+            *(f"data/{tab}" for tab in ("index", "statistics", "downloads", "prices")),
+        ],
     }
 
 

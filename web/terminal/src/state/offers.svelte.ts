@@ -1,4 +1,5 @@
 import { Once } from '../lib/once.ts';
+import { Repaint } from '../lib/repaint.ts';
 import type { Auction, List, Listing, Order, Report, Side } from '../lib/types.ts';
 import { account } from './account.svelte.ts';
 import { app } from './app.svelte.ts';
@@ -97,19 +98,27 @@ export class Dealer {
   }
 }
 
-/** Offers are not on the feed, so they are asked for while somebody looks at them. */
+/** The feed says when something is offered, taken or bid for. Counter-bids and the clock of an auction are asked for between times. */
 export function listingsOf(symbol: string): Poll<Listing[]> {
   return new Poll(
     async () => (await app.api.get<List<Listing>>('/listings', { symbol, limit: 500 })).items.toSorted(byPrice),
-    2_000,
+    4_000,
+    newsOf(symbol),
   );
 }
 
 export function auctionsOf(symbol: string): Poll<Auction[]> {
   return new Poll(
     async () => (await app.api.get<List<Auction>>('/auctions', { symbol, limit: 500 })).items.toSorted(byEnd),
-    1_000,
+    2_000,
+    newsOf(symbol),
   );
+}
+
+/** What is offered names nobody on the feed, so it only says that there is something to ask for. */
+function newsOf(symbol: string): (news: () => void) => () => void {
+  const repaint = new Repaint(500);
+  return (news) => app.feed.subscribe('lots', [symbol], {}, () => repaint.ask('news', news));
 }
 
 /** Reports that one has made or is to confirm, of all instruments. */

@@ -1,10 +1,10 @@
 import type { data as zh } from '../zh/data.ts';
 
 export const data: Record<keyof typeof zh, string> = {
-  'data.tab.index': 'Banana index',
+  'data.tab.index': 'Index',
   'data.tab.statistics': 'Statistics',
-  'data.tab.downloads': 'Downloads',
-  'data.tab.prices': 'Other markets',
+  'data.tab.downloads': 'Files',
+  'data.tab.prices': 'Prices',
   'data.csv': 'Download CSV',
   'data.date': 'Date',
 

@@ -1,7 +1,7 @@
 export const data = {
-  'data.tab.index': '香蕉指数',
-  'data.tab.statistics': '县域统计',
-  'data.tab.downloads': '历史下载',
+  'data.tab.index': '指数',
+  'data.tab.statistics': '统计',
+  'data.tab.downloads': '下载',
   'data.tab.prices': '外部价格',
   'data.csv': '下载 CSV',
   'data.date': '日期',
