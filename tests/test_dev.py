@@ -155,6 +155,12 @@ def test_usage(arguments: list[str], status: int, out: str, err: str) -> None:
     assert err in done.stderr
 
 
+def test_programs_keep_what_they_have_compiled(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    asked = [sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)"]
+    assert dev.captured(asked, ROOT)[1].strip() == "False"
+
+
 def test_usage_names_every_command(dev: ModuleType) -> None:
     assert {line.split()[0] for line in dev.USAGE.splitlines() if line.startswith("  ")} == set(dev.COMMANDS)
 
