@@ -730,9 +730,11 @@ def main() -> None:
         "channels": lambda: channels(arguments.seconds),
         "depth": depth,
     }
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before, of which nothing is ours")
     for name, part in parts.items():
         if arguments.only is None or name in arguments.only:
             uvloop.run(part())
+    print(f"\nload {os.getloadavg()[0]:.1f} after")
 
 
 if __name__ == "__main__":
