@@ -131,6 +131,12 @@ def fit(header: Header, journal: SqliteJournalReader) -> str | None:
         return "is of no row of the journal"
     if (row.last_sequence, row.chain, row.time_ns) != (sequence, header.chain, header.time_ns):
         return f"is of a journal that differs at sequence {sequence}"
+    # Rules are part of the hash: what an upgrade takes of its beginning has another than the row before the seam, which
+    # was hashed under the rules before.
+    rules = [segment for segment in journal.segments() if segment.first_sequence <= sequence + 1]
+    begins = len(rules) > 1 and rules[-1].first_sequence == sequence + 1
+    if begins and header.engine_version == rules[-1].engine_version != rules[-2].engine_version:
+        return None
     if row.state_hash is not None and row.state_hash != header.state_hash:
         return f"is of another state than the journal recorded at sequence {sequence}"
     return None

@@ -15,7 +15,7 @@ from exchange.journal import JournalCorrupt, SqliteJournal, Tip
 from exchange.publication import Publication
 from exchange.recovery import CannotSucceed, begin, recover, write
 from exchange.replay import hear_or_execute, replay
-from exchange.snapshot import Header, Snapshot, SnapshotFailed, Snapshots, read_header, read_snapshot
+from exchange.snapshot import Header, Snapshot, SnapshotFailed, Snapshots, fit, read_header, read_snapshot
 from tests.exchange.seams import OLDER, a_change_of_rules, append
 from tests.exchange.whole_venue.story import Story
 from tests.exchange.witnessing import entries_of, rung, shown
@@ -375,6 +375,28 @@ def test_snapshots_of_before_the_seam_are_of_no_use_behind_it(tmp_path: Path) ->
     snapshot_of_older(venue, seam)
     assert venue.open().all == plain.all
     assert venue.said[1] == f"{seam}.snapshot is passed over: it is of engine version {OLDER}"
+
+
+def test_a_snapshot_of_the_seam_is_held_to_the_hash_of_its_own_rules(tmp_path: Path) -> None:
+    """The version is part of the hash: what an upgrade takes of its beginning has another than the row before it."""
+    venue = Venue(tmp_path)
+    _, seam = a_change_of_rules(venue.path, TOLD, len(TOLD) // 2)
+    with closing(SqliteJournal.open_reader(venue.path)) as journal:
+        row = journal.record_of(seam)
+        header = Header(
+            venue_id="suixi",
+            engine_version=str(ENGINE_VERSION),
+            sequence=seam,
+            time_ns=row.time_ns,
+            chain=row.chain,
+            state_hash=b"n" * 32,
+        )
+        assert fit(header, journal) is None
+        of_before = msgspec.structs.replace(header, engine_version=OLDER)
+        assert fit(of_before, journal) == f"is of another state than the journal recorded at sequence {seam}"
+        end = journal.tip()
+        of_end = msgspec.structs.replace(header, sequence=end.sequence, time_ns=end.time_ns, chain=end.chain)
+        assert fit(of_end, journal) == f"is of another state than the journal recorded at sequence {end.sequence}"
 
 
 def snapshot_of_older(venue: Venue, seam: int) -> None:
