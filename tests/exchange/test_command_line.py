@@ -93,6 +93,7 @@ def test_a_journal_that_has_lost_what_the_database_saw_is_refused(tmp_path: Path
     for leftover in ("journal.sqlite-wal", "journal.sqlite-shm"):
         (tmp_path / leftover).unlink(missing_ok=True)
     (tmp_path / "journal.sqlite").write_bytes(earlier)
+    (tmp_path / "journal.sqlite.mark").unlink()  # which would have said so first
     said = one_line(exchange("serve", "--data", tmp_path, "--port", 0, "--feed-port", 0))
     assert "rows of the journal are lost" in said
 
