@@ -109,6 +109,9 @@ class LogJournal:
             reason="birth",
         )
 
+    def segments(self) -> list[Segment]:
+        return [self.segment()]
+
     def last(self) -> Record | None:
         return self.records[-1] if self.records else None
 
