@@ -72,7 +72,7 @@ def premises(
             raise SetupError(str(problem)) from None
         _compare_with_database(settings, journal)
         try:
-            engine = recover(journal, snapshots, witnesses, _log.error, progress=progress)
+            engine = recover(journal, snapshots, witnesses, _log.error, news=_log.info, progress=progress)
         except CannotSucceed as error:
             raise SetupError(str(error)) from None
         except (ReplayMismatch, JournalError) as error:

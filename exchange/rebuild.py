@@ -30,6 +30,8 @@ from exchange.projector import (
     projection,
     view_tables,
 )
+from exchange.recovery import CannotSucceed, require_way
+from exchange.snapshot import Snapshots
 from exchange.views import ViewsHeld, hold_views
 
 COMMANDS_AT_ONCE: Final = 8_192
@@ -68,6 +70,7 @@ def rebuild(
     """
     with _held(journal_path) as journal:
         end = journal.tip().sequence
+        _require_way(journal, journal_path, say)
         upgrade(database_url)
         _check_journal(journal, end, meter)
         database = connect(database_url, rebuildable=True)
@@ -103,6 +106,17 @@ def _held(journal_path: Path) -> Iterator[SqliteJournalReader]:
         except JournalError as error:
             raise RebuildFailed(str(error)) from error
         yield journal
+
+
+def _require_way(journal: SqliteJournalReader, path: Path, say: Callable[[str], Any]) -> None:
+    """That this release can be started on the journal, before the database is brought up to date for it: no older
+    release would open that again."""
+    try:
+        require_way(journal, Snapshots.beside(path), say)
+    except CannotSucceed as error:
+        raise CannotRebuild(str(error)) from error
+    except JournalError as error:
+        raise RebuildFailed(f"{error}; the views were left as they are") from error
 
 
 def _check_journal(journal: SqliteJournalReader, end: int, meter: Meter) -> None:

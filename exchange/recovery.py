@@ -100,18 +100,20 @@ def recover(
     witnesses: Sequence[Witness],
     say: Say,
     *,
+    news: Say | None = None,
     progress: Callable[[int], None] | None = None,
     conversions: Mapping[str, Conversion] = CONVERSIONS,
 ) -> Engine:
     """The engine where the journal ends, under today's rules, and the witnesses as they are then.
 
-    Raises `CannotSucceed`, `ReplayMismatch`, `JournalError`.
+    `say` hears what is amiss, `news` what is as it should be, or `say` that too where there is none. Raises
+    `CannotSucceed`, `ReplayMismatch`, `JournalError`.
     """
     with undisturbed():
         if journal.segment().engine_version == ENGINE_VERSION:
             start = begin(journal, snapshots, witnesses, say)
         else:
-            start = succeed(journal, snapshots, witnesses, say, conversions)
+            start = succeed(journal, snapshots, witnesses, say, conversions, news=news)
         return replay(journal, lambda: start.engine, heard=start.heard, on_entry=start.hear, progress=progress)
 
 
@@ -153,6 +155,8 @@ def succeed(
     witnesses: Sequence[Witness],
     say: Say,
     conversions: Mapping[str, Conversion] = CONVERSIONS,
+    *,
+    news: Say | None = None,
 ) -> Start:
     """Begin a segment of today's rules. Raises `CannotSucceed`, `JournalError`. O(state)."""
     end = journal.tip()
@@ -163,7 +167,8 @@ def succeed(
     snapshot, engine = _at_the_end(journal, snapshots, say, conversions)
     header = snapshot.header
     journal.begin_segment(UPGRADE, state=engine.snapshot())
-    say(f"engine version {ENGINE_VERSION} goes on at sequence {end.sequence}, where version {written} stopped")
+    told = f"engine version {ENGINE_VERSION} goes on at sequence {end.sequence}, where version {written} stopped"
+    (news or say)(told)
     start = Start(engine, end.sequence, witnesses, _late(witnesses, snapshot, engine, say), header)
     if not start.late:
         row = Tip(header.sequence, header.time_ns, header.chain)
@@ -175,7 +180,7 @@ def succeed(
 
 
 def require_way(
-    journal: SqliteJournal, snapshots: Snapshots, say: Say, conversions: Mapping[str, Conversion] = CONVERSIONS
+    journal: SqliteJournalReader, snapshots: Snapshots, say: Say, conversions: Mapping[str, Conversion] = CONVERSIONS
 ) -> None:
     """See to it that today's rules can go on from where the journal ends, and change nothing. Raises `CannotSucceed`,
     `JournalError`. O(1); where the rules have changed, O(state)."""
@@ -191,7 +196,7 @@ def require_way(
 
 
 def _at_the_end(
-    journal: SqliteJournal, snapshots: Snapshots, say: Say, conversions: Mapping[str, Conversion]
+    journal: SqliteJournalReader, snapshots: Snapshots, say: Say, conversions: Mapping[str, Conversion]
 ) -> tuple[Snapshot, Engine]:
     """The snapshot at the journal's end, and its engine under today's rules. Raises as `require_way`."""
     written, end = journal.segment().engine_version, journal.tip()

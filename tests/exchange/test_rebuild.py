@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import exchange.projector
 import exchange.rebuild
 import web.tables
 from exchange.database import connect, sqlite_url
+from exchange.engine import Engine
 from exchange.journal import SqliteJournal
 from exchange.progress import Meter
 from exchange.projector import Projector, all_metadata
@@ -26,6 +28,9 @@ from exchange.rebuild import CannotRebuild, RebuildFailed, rebuild, run_rebuild
 from exchange.verify import run_verify
 from exchange.views import ViewsHeld, hold_views
 from tests.exchange.days import a_day_of_trading, journal_of, project
+from tests.exchange.seams import OLDER, append
+from tests.exchange.whole_venue.story import Story
+from tests.exchange.witnessing import entries_of
 from tests.running import ROOT
 from tests.running import exchange as command
 
@@ -233,6 +238,18 @@ def test_a_database_of_another_venue_is_left_alone(path: Path, url: str) -> None
     with pytest.raises(CannotRebuild, match="the journal of another venue"):
         Teller().rebuild(path, url)
     assert rows(url) == before
+
+
+def test_a_release_that_cannot_go_on_leaves_the_database_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, engine = tmp_path / "journal.sqlite", Engine()
+    with closing(SqliteJournal(path, engine_version=OLDER)) as journal:
+        append(journal, entries_of(Story(3, audited=1_000).run(20).told, engine), engine)
+    assert run_rebuild(path, sqlite_url(tmp_path / "exchange.sqlite")) == 2
+    said = capsys.readouterr().err
+    assert f"the journal was written by engine version {OLDER}, this release has " in said
+    assert not (tmp_path / "exchange.sqlite").exists(), "no schema that the release that wrote it would not open"
 
 
 def test_events_that_make_no_rows_are_told(path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

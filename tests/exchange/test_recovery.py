@@ -306,11 +306,11 @@ def outdated(tmp_path: Path) -> Venue:
 
 def test_a_release_with_other_rules_goes_on_from_the_snapshot_at_the_end(outdated: Venue, whole: Opened) -> None:
     stopped_cleanly(outdated)
-    assert outdated.open(conversions=STEPS).all == whole.all
+    news: list[str] = []
+    assert outdated.open(conversions=STEPS, news=news.append).all == whole.all
     end = whole.engine.sequence
-    assert outdated.said == [
-        f"engine version {ENGINE_VERSION} goes on at sequence {end}, where version {OLDER} stopped"
-    ]
+    assert outdated.said == [], "nothing is amiss"
+    assert news == [f"engine version {ENGINE_VERSION} goes on at sequence {end}, where version {OLDER} stopped"]
     with closing(SqliteJournal.open_reader(outdated.path)) as journal:
         assert [(each.first_sequence, each.engine_version, each.reason) for each in journal.segments()] == [
             (1, OLDER, "birth"),
