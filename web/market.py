@@ -19,7 +19,7 @@ from web.context import Anyone, gateway_of, services
 from web.errors import Fault, InvalidRequest, NotFound, problems
 from web.gazetteer import Town
 from web.ports import Gateway, InstrumentView, ViewBehind
-from web.views import Items, live, live_unless_halted
+from web.views import Items, live_unless_halted, recorded
 
 Level = tuple[int, int, int]
 MAXIMUM_TIME = 2**63 - 1
@@ -92,10 +92,10 @@ async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue
     if sequence is not None:
         rules = gateway.venue()
     else:
-        sequence, recorded = await gateway.history(settlement_queries.venue, min_sequence=min_sequence)
-        if recorded is None:  # a venue is configured before anything else happens in it
+        sequence, configured = await gateway.history(settlement_queries.venue, min_sequence=min_sequence)
+        if configured is None:  # a venue is configured before anything else happens in it
             raise ViewBehind(sequence, gateway.sequence)
-        rules = recorded
+        rules = configured
     return Venue(
         profile=rules.profile,
         fee_rate_ppm=rules.fee_rate_ppm,
@@ -170,12 +170,17 @@ async def read_book(
     min_sequence: MinSequence = None,
 ) -> Book:
     """True of `sequence`: deltas of the feed with a later one apply to it. Empty while an auction collects. With
-    `at_sequence` or `at_ns` a book of the past, from the database.
+    `at_sequence` or `at_ns` a book of the past, from the database; so is the last one of a venue that has halted.
     """
     gateway = gateway_of(request)
     if at_sequence is not None or at_ns is not None:
         return await _book_of_the_past(gateway, symbol, depth, at_sequence, at_ns, min_sequence)
-    await live(gateway, min_sequence)
+    if await live_unless_halted(gateway, min_sequence) is None:
+        _known(gateway, symbol)
+        _, last = await recorded(
+            gateway, lambda connection: queries.book(connection, symbol, at_ns=MAXIMUM_TIME, depth=depth), min_sequence
+        )
+        return _of_the_past(last)
     view = gateway.book(symbol, depth)
     if view is None:
         raise NotFound("unknown_symbol", field="symbol")
@@ -251,6 +256,10 @@ async def _book_of_the_past(
     )
     if found is None:
         raise NotFound("unknown_symbol", "the instrument was not defined then", field="symbol")
+    return _of_the_past(found)
+
+
+def _of_the_past(found: queries.Book) -> Book:
     return Book(
         symbol=found.symbol,
         sequence=found.sequence,

@@ -53,7 +53,7 @@ from web.context import SignedIn, gateway_of, without_fields
 from web.errors import Fault, InvalidRequest, NotFound, problems
 from web.operators import done, runs_the_venue
 from web.ports import Outcome
-from web.views import Items, is_id, live, past
+from web.views import Items, is_id, kept
 from web.withdrawals import Rejection
 
 BankText = Annotated[str, Meta(max_length=500, pattern=PRINTABLE)]
@@ -222,11 +222,8 @@ async def read_bank_statement(
     gateway = gateway_of(request)
     found = None
     if is_id(statement_id):
-        _, found = await past(
-            gateway,
-            lambda connection: queries.bank_statement(connection, statement_id),
-            await live(gateway, min_sequence),
-            min_sequence,
+        _, found = await kept(
+            gateway, lambda connection: queries.bank_statement(connection, statement_id), min_sequence
         )
     if found is None:
         raise NotFound("unknown_statement")
@@ -314,12 +311,7 @@ async def read_bank_line(request: SignedIn, line_id: FromPath[int], min_sequence
     gateway = gateway_of(request)
     sequence, found = gateway.sequence, None
     if is_id(line_id):
-        sequence, found = await past(
-            gateway,
-            lambda connection: queries.bank_line(connection, line_id),
-            await live(gateway, min_sequence),
-            min_sequence,
-        )
+        sequence, found = await kept(gateway, lambda connection: queries.bank_line(connection, line_id), min_sequence)
     if found is None:
         raise NotFound("unknown_line")
     return _line_view(found, sequence)

@@ -73,6 +73,16 @@ async def recorded(
     return reached, found
 
 
+async def kept(
+    gateway: Gateway, query: Callable[[Connection], T | None], min_sequence: int | None
+) -> tuple[int, T | None]:
+    """One thing that the database alone has, whether the venue has halted or not. Raises as `past` and `recorded`."""
+    at = await live_unless_halted(gateway, min_sequence)
+    if at is None:
+        return await recorded(gateway, query, min_sequence)
+    return await past(gateway, query, at, min_sequence)
+
+
 async def past(
     gateway: Gateway, query: Callable[[Connection], T | None], sequence: int, min_sequence: int | None
 ) -> tuple[int, T | None]:

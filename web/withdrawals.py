@@ -23,7 +23,7 @@ from web.context import SignedIn, gateway_of, without_fields
 from web.errors import NotFound, problems
 from web.operators import done, runs_the_venue
 from web.ports import Outcome
-from web.views import Items, is_id, live, past
+from web.views import Items, is_id, kept
 
 WithdrawalFilter = Annotated[
     Literal["live", "all", "requested", "approved", "paid", "cancelled", "rejected", "expired"],
@@ -123,11 +123,8 @@ async def read_withdrawal(
     gateway, caller = gateway_of(request), request.user
     sequence, found = gateway.sequence, None
     if is_id(withdrawal_id):
-        sequence, found = await past(
-            gateway,
-            lambda connection: queries.withdrawal(connection, withdrawal_id),
-            await live(gateway, min_sequence),
-            min_sequence,
+        sequence, found = await kept(
+            gateway, lambda connection: queries.withdrawal(connection, withdrawal_id), min_sequence
         )
     if found is None or not (found.participant_id == caller.participant_id or caller.is_in("operator")):
         raise NotFound("unknown_withdrawal")

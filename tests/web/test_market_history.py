@@ -27,6 +27,22 @@ async def test_a_book_is_shown_as_it_was(office: Office) -> None:
     assert (before["sequence"], before["asks"]) == (bought["sequence"] - 1, [[255, 10, 1]])
 
 
+async def test_a_halted_venue_shows_the_last_book_from_the_database(office: Office) -> None:
+    await office.stock(1000)
+    await post(await office.as_("grower"), "orders", sell("s1", 10, 255), 201)
+    await post(await office.as_("trader"), "orders", buy("b1", 4, 250), 201)
+    book = f"instruments/{SYMBOL}/book"
+    before = [await get(office.anyone, book), await get(office.anyone, book, depth=1)]
+    assert before[0]["bids"] == [[250, 4, 1]]
+    office.gateway.projecting = False
+    office.gateway.take(SetPhase(SYMBOL, "auction"))
+    office.gateway.halted = "the disk is full"
+    assert [await get(office.anyone, book), await get(office.anyone, book, depth=1)] == before
+    behind = await office.anyone.get(f"/api/v1/{book}", params={"min_sequence": office.gateway.sequence})
+    problem(behind, 503, "view_behind")
+    problem(await office.anyone.get("/api/v1/instruments/X/book"), 404, "unknown_symbol", "symbol")
+
+
 async def test_what_an_auction_collected_is_not_shown_afterwards(office: Office) -> None:
     await office.stock(1000)
     await post(await office.as_("grower"), "orders", sell("s1", 10, 255), 201)

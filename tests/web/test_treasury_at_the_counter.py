@@ -100,6 +100,22 @@ async def test_a_rejection_has_a_reason(office: Office) -> None:
     assert (await get(trader, "withdrawals/1"))["reason"] == "no such account"
 
 
+async def test_a_halted_venue_tells_of_money_from_the_database(office: Office) -> None:
+    trader, trader2, operator = [await office.as_(name) for name in ("trader", "trader2", "operator")]
+    await post(trader, "withdrawals", ASKED, 201)
+    await post(operator, "operator/statements", statement(*SHOWN, line("b-1", 900, memo="hello")), 201)
+    paths = ("withdrawals/1", "operator/statements/1", "operator/suspense/3")
+    before = [await get(operator, path) for path in paths]
+    office.gateway.halted = "the disk is full"
+    assert [await get(operator, path) for path in paths] == before
+    problem(await trader2.get("/api/v1/withdrawals/1"), 404, "unknown_withdrawal")
+    problem(await trader.get("/api/v1/withdrawals/0"), 404, "unknown_withdrawal")
+    problem(await trader.get("/api/v1/withdrawals/2"), 503, "venue_halted")
+    problem(await operator.get("/api/v1/operator/suspense/4"), 503, "venue_halted")
+    problem(await operator.get("/api/v1/operator/statements/2"), 503, "venue_halted")
+    problem(await trader.delete("/api/v1/withdrawals/1"), 503, "venue_halted")
+
+
 async def test_how_to_pay_in(office: Office) -> None:
     trader, operator = await office.as_("trader"), await office.as_("operator")
     told = await get(trader, "deposit-code")
