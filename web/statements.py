@@ -10,10 +10,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy import Connection
 
+from marketdata.queries import moment_at
 from matching.messages import MAX_INTEGER
 from settlement.ledger import participant_account
 from settlement.messages import CASH
 from settlement.queries import bank as queries
+from settlement.queries import people
 from settlement.queries.treasury import LedgerEntry
 from settlement.statements import (
     ANOTHER,
@@ -30,8 +32,8 @@ from settlement.statements import (
 from web.bodies import MinSequence
 from web.context import SignedIn, gateway_of, services, signed_in
 from web.errors import Forbidden, NotFound, Refused, problems
-from web.ports import ViewBehind
-from web.views import live
+from web.ports import VenueHalted, ViewBehind
+from web.views import live_unless_halted
 
 MAXIMUM_ENTRIES: Final = 20_000
 """Postings of one statement; whoever has more reads them page by page (`/ledger`)."""
@@ -145,13 +147,27 @@ async def statement_style() -> Response[bytes]:
 async def _draw_up(
     request: SignedIn, date: str, whose: int | None, min_sequence: int | None
 ) -> tuple[int, DayStatement]:
-    """The statement, of everything that is committed now: 503 `view_behind` where the database has not come so far."""
+    """The statement, of everything that is committed now: 503 `view_behind` where the database has not come so far.
+
+    Of a venue that has halted it is what the database has, and a day is over only where that knows of a later one: the
+    last commands may have become durable, and be missing.
+    """
     gateway, caller = gateway_of(request), request.user
     if whose not in (None, caller.participant_id) and not caller.is_in("operator"):
         raise Forbidden("another's statement is for operators")
-    committed = await live(gateway, min_sequence)
-    now_ns = gateway.time_ns
-    participant = gateway.participant(caller.participant_id if whose is None else whose)
+    participant_id = caller.participant_id if whose is None else whose
+    committed = await live_unless_halted(gateway, min_sequence)
+    now_ns = told_until_ns = gateway.time_ns
+    if committed is not None:
+        participant = gateway.participant(participant_id)
+    else:
+        _, (participant, moment) = await gateway.history(
+            lambda connection: (people.participant(connection, participant_id), moment_at(connection, now_ns)),
+            min_sequence=min_sequence,
+        )
+        if participant is None or moment is None:
+            raise VenueHalted(gateway.halted or "the venue has halted")
+        told_until_ns = moment.time_ns
     if participant is None:
         raise NotFound("unknown_participant", field="participant_id")
     limits = day_limits(date, now_ns)
@@ -167,11 +183,11 @@ async def _draw_up(
         return opening, postings, queries.symbols_of_lots(connection, lots)
 
     sequence, (opening, postings, symbols) = await gateway.history(read, min_sequence=min_sequence)
-    if sequence < committed:
+    if committed is not None and sequence < committed:
         raise ViewBehind(sequence, committed)
     if len(postings) > MAXIMUM_ENTRIES:
         raise Refused("too_many_entries", f"more than {MAXIMUM_ENTRIES} postings: read them by /ledger")
-    complete = before_ns <= now_ns
+    complete = before_ns <= told_until_ns
     return sequence, draw_up(
         participant.participant_id, participant.display_name, date, complete, opening, postings, symbols
     )

@@ -112,3 +112,18 @@ async def test_a_statement_never_leaves_out_what_is_committed(office: Office) ->
     problem(await trader.get(f"/api/v1/statements/{TODAY}"), 503, "view_behind")
     office.gateway.project()
     assert (await get(trader, f"statements/{TODAY}"))["assets"][0]["closing"] == 1_000_005
+
+
+async def test_a_halted_venue_tells_of_days_from_the_database(office: Office) -> None:
+    await traded(office)
+    trader, operator = await office.as_("trader"), await office.as_("operator")
+    before = [await get(trader, f"statements/{date}") for date in (TODAY, "2026-11-24")]
+    office.gateway.halted = "the disk is full"
+    assert [await get(trader, f"statements/{date}") for date in (TODAY, "2026-11-24")] == before
+    await office.gateway.set_clock(MONDAY_NS + 2 * DAY_NS)
+    tuesday = await get(trader, "statements/2026-11-24")
+    assert tuesday == before[1], "not over: its last commands may not be in the database"
+    assert (await get(trader, "statements/2026-11-25"))["complete"] is False
+    problem(await trader.get("/api/v1/statements/2026-11-26"), 409, "outside_calendar", "date")
+    stranger = await operator.get(f"/api/v1/statements/{TODAY}", params={"participant_id": 99})
+    problem(stranger, 503, "venue_halted")
