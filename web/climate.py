@@ -31,7 +31,7 @@ from web.context import Anyone, SignedIn, gateway_of, in_role
 from web.errors import Fault, Forbidden, InvalidRequest, NotFound, Refused, problems
 from web.growers import WarehouseFilter, sees_all
 from web.readings_csv import read_readings
-from web.views import Items, is_id, live
+from web.views import Items, is_id, live, rules_of
 
 DAY_NS = 86_400 * 10**9
 MAXIMUM_SPAN_NS = 366 * DAY_NS
@@ -158,9 +158,8 @@ class ReadingsBody(JsonBody):
 @get("/climate", tags=["market"], summary="The range that is right", responses=problems())
 async def read_climate(request: Anyone) -> ClimateView:
     """Public."""
-    gateway = gateway_of(request)
-    sequence = await live(gateway)
-    rule = gateway.venue().climate
+    sequence, venue = await rules_of(gateway_of(request))
+    rule = venue.climate
     return ClimateView(rule=None if rule is None else convert(Range, asdict(rule)), sequence=sequence)
 
 

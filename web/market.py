@@ -11,15 +11,14 @@ from marketdata import queries
 from marketdata.depth import checksum
 from marketdata.messages import CandleRow, Interval
 from matching.messages import MAX_INTEGER, Phase
-from settlement import queries as settlement_queries
 from settlement.messages import Variety, Warehouse
 from settlement.symbols import parse_symbol
 from web.bodies import Answer, Cursor, Limit, MinSequence
 from web.context import Anyone, gateway_of, services
 from web.errors import Fault, InvalidRequest, NotFound, problems
 from web.gazetteer import Town
-from web.ports import Gateway, InstrumentView, ViewBehind
-from web.views import Items, live_unless_halted, recorded
+from web.ports import Gateway, InstrumentView
+from web.views import Items, live_unless_halted, recorded, rules_of
 
 Level = tuple[int, int, int]
 MAXIMUM_TIME = 2**63 - 1
@@ -88,14 +87,7 @@ class Book(Answer, frozen=True):
 async def read_venue(request: Anyone, min_sequence: MinSequence = None) -> Venue:
     """Profile, fees, warehouses, varieties, towns, clock."""
     gateway = gateway_of(request)
-    sequence = await live_unless_halted(gateway, min_sequence)
-    if sequence is not None:
-        rules = gateway.venue()
-    else:
-        sequence, configured = await gateway.history(settlement_queries.venue, min_sequence=min_sequence)
-        if configured is None:  # a venue is configured before anything else happens in it
-            raise ViewBehind(sequence, gateway.sequence)
-        rules = configured
+    sequence, rules = await rules_of(gateway, min_sequence)
     return Venue(
         profile=rules.profile,
         fee_rate_ppm=rules.fee_rate_ppm,

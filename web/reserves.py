@@ -27,12 +27,13 @@ from msgspec import Meta, Struct
 
 from matching.messages import MAX_INTEGER
 from settlement import queries
+from settlement.messages.receipts import LIVE_STATES
 from settlement.reserves import CountedReceipt, LotReserve, Reserves, commitment, receipt_key, statement, told
 from web.bodies import Answer
 from web.context import Anyone, SignedIn, gateway_of
 from web.errors import NotFound, problems
 from web.ports import Gateway
-from web.views import is_id, live
+from web.views import is_id, live_unless_halted, recorded
 
 KEPT: Final = 4
 """Statements that can still be had by their number."""
@@ -223,8 +224,12 @@ async def read_reserves_key(request: Anyone) -> Response[bytes]:
 async def read_reserves_of_receipt(request: SignedIn, receipt_id: FromPath[int]) -> OwnReceipt:
     """For its holder alone: whoever has the key knows which commitment is his."""
     gateway = gateway_of(request)
-    await live(gateway)
-    receipt = gateway.receipt(receipt_id) if is_id(receipt_id) else None
+    at, receipt = await live_unless_halted(gateway), None
+    if is_id(receipt_id) and at is not None:
+        receipt = gateway.receipt(receipt_id)
+    elif is_id(receipt_id):
+        _, known = await recorded(gateway, lambda connection: queries.receipt(connection, receipt_id), None)
+        receipt = known if known.state in LIVE_STATES else None
     if receipt is None or receipt.participant_id != request.user.participant_id:
         raise NotFound("unknown_receipt")
     statements = statements_of(request.app.state)

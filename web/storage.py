@@ -25,7 +25,7 @@ from web.context import Anyone, SignedIn, gateway_of, in_role
 from web.errors import Fault, Forbidden, InvalidRequest, NotFound, Refused, problems
 from web.growers import WarehouseFilter, sees_all
 from web.ports import Outcome
-from web.views import Items, is_id, live
+from web.views import Items, is_id, live, rules_of
 
 MAXIMUM_DAYS = 92
 """Days in one report of income at most."""
@@ -135,9 +135,8 @@ LastDay = Annotated[str, QueryParameter(name="to", max_length=10, description="T
 @get("/storage/tariffs", tags=["market"], summary="Storage tariffs", responses=problems())
 async def read_tariffs(request: Anyone) -> Tariffs:
     """Public."""
-    gateway = gateway_of(request)
-    sequence = await live(gateway)
-    return Tariffs(items=list(gateway.venue().storage), sequence=sequence)
+    sequence, venue = await rules_of(gateway_of(request))
+    return Tariffs(items=list(venue.storage), sequence=sequence)
 
 
 @get("/receipts/{receipt_id:int}/storage", tags=["storage"], summary="Storage due", responses=problems(401, 404))

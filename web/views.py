@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection
 
 from matching.messages import MAX_INTEGER
+from settlement import queries
+from settlement.messages import ConfigureVenue
 from web.bodies import Answer
 from web.errors import Fault, InvalidRequest
 from web.ports import Gateway, VenueClosing, VenueHalted, ViewBehind
@@ -71,6 +73,19 @@ async def recorded(
     if found is None:
         raise VenueHalted(gateway.halted or "the venue has halted")
     return reached, found
+
+
+async def rules_of(gateway: Gateway, min_sequence: int | None = None) -> tuple[int, ConfigureVenue]:
+    """The venue's configuration, from the database where the venue has halted. Raises `ViewBehind`, `VenueClosing`,
+    `HistoryUnavailable`.
+    """
+    at = await live_unless_halted(gateway, min_sequence)
+    if at is not None:
+        return at, gateway.venue()
+    reached, configured = await gateway.history(queries.venue, min_sequence=min_sequence)
+    if configured is None:  # a venue is configured before anything else happens in it
+        raise ViewBehind(reached, gateway.sequence)
+    return reached, configured
 
 
 async def kept(

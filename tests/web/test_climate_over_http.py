@@ -166,6 +166,9 @@ async def test_the_rule_is_public_and_a_span_is_no_longer_than_a_year(office: Of
     warehouse = await with_a_logger(office)
     told = await get(office.anyone, "climate")
     assert (told["rule"]["low_dc"], told["rule"]["high_dc"], told["rule"]["tolerated_seconds"]) == (120, 150, 7_200)
+    office.gateway.halted = "the disk is full"
+    assert await get(office.anyone, "climate") == told, "from the database"
+    office.gateway.halted = None
     address = "/api/v1/warehouse/readings"
     for span in ((0, MONDAY_NS), (MONDAY_NS, MONDAY_NS - 1)):
         asked = {"warehouse": "SX1", "from_ns": span[0], "to_ns": span[1]}

@@ -132,6 +132,18 @@ async def test_a_receipt_that_came_after_the_statement_is_not_in_it(office: Offi
     assert (mine["told"], mine["commitment"]) == (None, None)
 
 
+async def test_a_halted_venue_tells_of_reserves_from_the_database(office: Office) -> None:
+    await traded(office)
+    grower, trader = await office.as_("grower"), await office.as_("trader")
+    before = await get(grower, "receipts/1/reserves")
+    office.gateway.halted = "the disk is full"
+    assert await get(grower, "receipts/1/reserves") == before
+    assert (await get(office.anyone, "reserves"))["sequence"] == before["sequence"]
+    problem(await trader.get("/api/v1/receipts/1/reserves"), 404, "unknown_receipt")
+    problem(await grower.get("/api/v1/receipts/0/reserves"), 404, "unknown_receipt")
+    problem(await grower.get("/api/v1/receipts/99/reserves"), 503, "venue_halted")
+
+
 async def test_the_last_statements_are_kept_by_number(office: Office) -> None:
     numbers = []
     for _ in range(KEPT + 1):

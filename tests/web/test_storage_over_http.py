@@ -122,6 +122,8 @@ async def test_tariffs_are_public(office: Office) -> None:
     assert [(each["warehouse"], each["fen_per_tonne_day"], each["free_days"]) for each in told["items"]] == [
         ("SX1", 300, 2)
     ]
+    office.gateway.halted = "the disk is full"
+    assert await get(office.anyone, "storage/tariffs") == told, "from the database"
 
 
 async def test_a_store_answers_for_what_it_loses_beyond_its_standard(office: Office) -> None:
