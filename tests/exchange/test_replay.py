@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from exchange.journal import SqliteJournal, seal
+from exchange.mark import mark_path
 from exchange.protocol import Command, Entry, encode
 from exchange.replay import PROGRESS_COMMANDS, ReplayMismatch, reexecute, replay, run_batch, run_replay
 from matching.messages import PhaseChanged, SetPhase
@@ -146,6 +147,7 @@ def rewrite_events(path: Path, last_sequence: int, events: tuple[tuple[PhaseChan
     chain = reader.birth().chain()
     reader.close()
     path.unlink()
+    mark_path(path).unlink()
     birth = SqliteJournal(path, venue_id=reader.birth().venue_id, created_ns=reader.birth().created_ns)
     for row in rows:
         entry = row.entry()

@@ -34,7 +34,7 @@ BEGINS_AGAIN = "0014"
 
 def go_to(url: str, revision: str) -> None:
     """Step by step, also from nothing."""
-    _with_schema(url, lambda config, _: command.upgrade(config, revision))
+    _with_schema(url, lambda connection: command.upgrade(_config(connection), revision))
 
 
 def schema(url: str) -> dict[str, Any]:
