@@ -192,6 +192,7 @@ async def _venue(
     web_settings = WebSettings(
         origins=settings.origins,
         public_address=settings.public_address,
+        port=web_socket.getsockname()[1],
         feed_port=feed_socket.getsockname()[1],
         maximum_lag=settings.maximum_lag,
         demo=demo,

@@ -120,7 +120,7 @@ DESCRIPTION_ZH: Final = """\
 """
 
 
-def description(version: str, feed_port: int) -> Json:
+def description(version: str, port: int, feed_port: int) -> Json:
     """The whole document. Costs some milliseconds; its owner keeps it."""
     schemas = _schemas()
     told = _messages(_examples())
@@ -140,7 +140,7 @@ def description(version: str, feed_port: int) -> Json:
         "servers": {
             "programs": _server(feed_port, "For programs: real time, and orders.", "供程序使用：实时，可下单。", []),
             "screens": _server(
-                8000,
+                port,
                 "For browsers, on the web port: ten messages a second in a stream at most, and no orders.",
                 "供网页使用：每个流每秒至多十条，不可下单。",
                 ["cookie", "bearer"],

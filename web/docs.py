@@ -118,7 +118,7 @@ class Docs:
 
     def feed(self) -> bytes:
         if self._feed is None:
-            described = asyncapi.description(self._settings.version, self._settings.feed_port)
+            described = asyncapi.description(self._settings.version, self._settings.port, self._settings.feed_port)
             self._feed = msgspec.json.encode(described)
         return self._feed
 

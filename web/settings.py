@@ -34,8 +34,9 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     """Where the world reaches the venue (`https://host`), for the QR codes of documents; null: the host that was asked
     for the document.
     """
+    port: int = 8000
     feed_port: int = 8001
-    """Where programs open the feed, for its description."""
+    """Where browsers and programs open the feed, for its description."""
     document_key: bytes = b""
     """Seals documents, 32 bytes at least (`web.documents.seals`); without one they can be verified until the end of the
     process.

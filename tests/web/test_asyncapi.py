@@ -28,7 +28,7 @@ from web.feed_words import CODES, LIMITS
 ROOT = Path(__file__).parents[2]
 OFFICIAL = ROOT / "web" / "terminal" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0-without-$id.json"
 DEADLINE_S = 10.0
-DESCRIPTION = description("0.1.0", 8001)
+DESCRIPTION = description("0.1.0", 8000, 8001)
 
 
 def closed(schema: Any) -> Any:
