@@ -231,7 +231,7 @@ async def test_ten_thousand_symbols_in_one_request_are_refused_by_its_id(ports: 
             assert (told["op"], told["id"], told["code"], told["field"]) == ("error", op, "invalid_symbols", "symbols")
 
 
-SCHEMAS = description("0", 0)["components"]
+SCHEMAS = description("0", 0, 0)["components"]
 WRONG: list[Any] = [None, True, 0, -1, 1.5, 2**53, 10**30, "", "x" * 300, "\0", [], [[]], [{}, 1.5, None], {}, {"a": 1}]
 
 
