@@ -370,7 +370,7 @@ class AuctionMessage(DataMessage, frozen=True, kw_only=True, gc=False):
     surplus: int
 
 
-class LotRow(Struct, frozen=True, kw_only=True, gc=False):
+class LotRow(Offer, frozen=True, kw_only=True, gc=False):
     """An offer that stands without a book. `remaining` kilograms can be had; `minimum`: at once, but for the last.
 
     `price` is a listing's, or the leading bid's of an `english` auction, null before the first; a `dutch` one's clock
@@ -379,26 +379,7 @@ class LotRow(Struct, frozen=True, kw_only=True, gc=False):
     `green_days` whole days away at the message's time.
     """
 
-    id: int
-    kind: OfferKind
-    side: Side
-    price: int | None
-    quantity: int
-    remaining: int
-    minimum: int | None
-    expires_ns: int | None
-    opened_ns: int | None
-    start_price: int | None
-    step: int | None
-    interval_ns: int | None
-    variety: str
-    grade: str
-    warehouse: str
-    origin: str | None
-    harvest_date: str | None
-    green_until_ns: int | None
     green_days: int | None
-    certificate: bool | None
 
 
 class LotsSnapshot(DataMessage, frozen=True, kw_only=True, gc=False):
