@@ -365,12 +365,13 @@ class Clearing:
                 order.sequence = sequence
                 order.time_ns = time_ns
                 changed[order_id] = None
-                if order_id not in ended:
+                end = ended.get(order_id)
+                if end is None:
                     if order.plain and order_id not in unsure:
                         order.displayed = order.quantity - order.filled
                     elif order.via == "order":
                         self._look_up(order)
-                end = ended.get(order_id)
+                        end = ended.get(order_id)
                 events.append(order.live_report() if end is None else order.report(end[0], end[1], 0))
             touched.clear()
             ended.clear()

@@ -6,8 +6,8 @@ is millions of them without a cycle among them, so that the walk finds nothing a
 
     state is built     no collection at all (`undisturbed`): it took two thirds of a start
     state is there     frozen (`settle`): what is frozen is not walked through again
-    while it trades    young objects as ever, in larger portions; nothing older by itself
-    each second        `Keeper`: once there are enough new survivors they are walked through once, and frozen
+    each second        `Keeper`: once there are enough new survivors they are walked through, once, and frozen
+    in a rush          the youngest alone, in large portions, should so many come before the keeper does
     in long quiet      `Keeper`: everything is unfrozen, walked through and frozen again, since whatever was frozen and
                        became garbage only later, such as a connection's cycles, would stay for ever; after a day
                        without quiet, all the same
@@ -25,12 +25,18 @@ from typing import Any, Final
 
 from web.figures import Distribution, of_seconds
 
-YOUNG: Final = 5_000
-"""Containers made beyond those gone, at which the youngest are looked at: a batch and its events fit, which are then
-gone before anybody looks."""
+YOUNG: Final = 50_000
+"""Containers made beyond those gone, at which the youngest are looked at without being asked for: more than batches
+under way are made of, and than a busy second leaves behind, so that it is the keeper who looks, and looks once."""
 
-MIDDLE: Final = 5
-"""Rounds of the youngest for one of the next: `YOUNG` × `MIDDLE` survivors make a round of the keeper's."""
+MIDDLE: Final = 1
+"""Rounds of the youngest before one of the next."""
+
+GATHERED: Final = 5_000
+"""So many survivors make a round of the keeper's: about a millisecond."""
+
+TOO_MANY: Final = 4 * GATHERED
+"""So many he does not put off for those who wait."""
 
 NEVER: Final = 1_000_000_000
 """Rounds of those for one of the oldest: that is the keeper's to ask for."""
@@ -131,8 +137,11 @@ class Keeper:
             gc.unfreeze()
             self._walk()
             self._great_at = loop.time()
-        elif gc.get_count()[2] >= 1 and (not self._busy() or gc.get_count()[2] >= 2):
-            self._walk()
+        else:
+            young, rounds, _ = gc.get_count()
+            survivors = young + rounds * YOUNG
+            if survivors >= TOO_MANY or (survivors >= GATHERED and not self._busy()):
+                self._walk()
         self._timer = loop.call_later(KEEPING_SECONDS, self._look, loop)
 
     def _walk(self) -> None:

@@ -3,7 +3,6 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
-from itertools import islice
 
 from settlement.civil import venue_day
 from settlement.digest import Digest
@@ -111,14 +110,18 @@ class Receipts:
             chosen.append(receipt)
         if holding is None or kilograms * GRAMS > holding.total_g - holding.reserved_g:
             return "insufficient_goods"
-        found: Iterable[LiveReceipt] = chosen
         if named is None:
-            receipts = holding.receipts
-            # One by one, as far as needed: a holding may be long.
-            found = (receipts[receipt_id] for _, receipt_id in islice(holding.free, MAXIMUM_LOTS_PER_ORDER + 1))
+            # As far as needed: a holding may be long.
+            uncovered = kilograms
+            for _, receipt_id in holding.free:
+                receipt = holding.receipts[receipt_id]
+                chosen.append(receipt)
+                uncovered -= (receipt.weight_g - receipt.reserved_g) // GRAMS
+                if uncovered <= 0 or len(chosen) > MAXIMUM_LOTS_PER_ORDER:
+                    break
         taken: Lots = []
         wanted = kilograms
-        for receipt in found:
+        for receipt in chosen:
             offered = min(wanted, (receipt.weight_g - receipt.reserved_g) // GRAMS)
             if offered:
                 taken.append([receipt.receipt_id, offered])
@@ -599,7 +602,13 @@ class Receipts:
         """Enter a receipt into every index."""
         holding = self._seat(receipt, stock)
         if receipt.state == "issued" and receipt.weight_g - receipt.reserved_g >= GRAMS:
-            insort(holding.free, (stock.harvest_day, receipt.receipt_id))
+            key = (stock.harvest_day, receipt.receipt_id)
+            free = holding.free
+            # Mostly it is the newest of the latest harvest.
+            if not free or free[-1] < key:
+                free.append(key)
+            else:
+                insort(free, key)
 
     def _seat(self, receipt: LiveReceipt, stock: Stock) -> Holding:
         """Enter a receipt into every index but the order of sale of its holding, which is returned."""

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from exchange import garbage
-from exchange.garbage import GREAT_SECONDS, LATEST_SECONDS, LONG_SECONDS, QUIET_SECONDS, Keeper, Watch, undisturbed
+from exchange.garbage import (
+    GATHERED,
+    GREAT_SECONDS,
+    LATEST_SECONDS,
+    LONG_SECONDS,
+    QUIET_SECONDS,
+    TOO_MANY,
+    YOUNG,
+    Keeper,
+    Watch,
+    undisturbed,
+)
 
 
 class Collector:
@@ -22,7 +33,7 @@ class Collector:
         return lambda *_: self.asked.append(name)
 
     def get_count(self) -> tuple[int, int, int]:
-        return 0, 0, self.survivors
+        return self.survivors % YOUNG, self.survivors // YOUNG, 0
 
     def taken(self) -> list[str]:
         asked, self.asked = self.asked, []
@@ -91,10 +102,11 @@ def test_survivors_are_looked_at_once_when_nobody_waits(monkeypatch: pytest.Monk
         loop.pass_time(1)
         return collector.taken()
 
-    assert trade(0, waiting=False) == [], "nothing new"
-    assert trade(1, waiting=True) == [], "somebody waits"
-    assert trade(1, waiting=False) == ["collect", "freeze"]
-    assert trade(2, waiting=True) == ["collect", "freeze"], "too many to put it off"
+    assert trade(GATHERED - 1, waiting=False) == [], "too few"
+    assert trade(GATHERED, waiting=True) == [], "somebody waits"
+    assert trade(GATHERED, waiting=False) == ["collect", "freeze"]
+    assert trade(TOO_MANY, waiting=True) == ["collect", "freeze"], "too many to put it off"
+    assert trade(YOUNG, waiting=True) == ["collect", "freeze"], "what the interpreter has looked at itself counts"
     collector.survivors = 0
     loop.pass_time(GREAT_SECONDS)
     assert collector.taken() == ["unfreeze", "collect", "freeze"], "long quiet: everything"
