@@ -350,7 +350,7 @@ class Clearing:
             self._books.write_off()
         if touched:
             order_ids = list(touched)
-            if len(order_ids) > 1:
+            if len(touched) > 1:
                 order_ids.sort()
                 if self.own_order_id in touched:
                     order_ids.remove(self.own_order_id)

@@ -166,10 +166,11 @@ class Engine:
         """
         assert sequence == self.sequence + 1, f"sequence {sequence} follows {self.sequence}"
         brought = self.advance(time_ns, sequence) if time_ns != self.time_ns else ()
-        self.sequence = self._books.sequence = sequence
+        books = self._books
+        self.sequence = books.sequence = sequence
         handler = self._handlers[type(command)]
-        if self._books.configured is None and type(command) not in (ConfigureVenue, AdvanceTime):
-            self._books.refuse(command, "venue_not_configured")
+        if books.configured is None and type(command) not in (ConfigureVenue, AdvanceTime):
+            books.refuse(command, "venue_not_configured")
         else:
             handler(command)
         return brought + self._clearing.close()
@@ -293,7 +294,7 @@ class Engine:
         if refusal is not None:
             self._books.refuse(command, *refusal)
             return
-        self._books.configured = command
+        self._books.configure(command)
         self._books.events.append(
             VenueConfigured(**{field: getattr(command, field) for field in VenueConfigured.__struct_fields__})
         )
@@ -385,7 +386,7 @@ class Engine:
         engine.sequence = engine._books.sequence = decoded.sequence
         engine.time_ns = engine._books.time_ns = decoded.time_ns
         books = engine._books
-        books.configured = decoded.venue
+        books.configure(decoded.venue)
         books.participants.restore(decoded.participants)
         for purse in decoded.purses:
             books.restore_purse(purse)

@@ -106,66 +106,78 @@ class Trading:
         if purse is None:
             self._books.refuse(command, "unknown_participant", "participant_id")
             return
-        venue = self._books.venue
+        maker_ppm, taker_ppm, minimum_fen = self._books.fees
         self.last_order_id = order_id = self.last_order_id + 1
         self._client_ids.remember(command, order_id, self._books.sequence)
+        symbol = command.symbol
+        side = command.side
+        quantity = command.quantity
+        kind = command.kind
+        price = command.price
+        stop_price = command.stop_price
+        time_in_force = command.time_in_force
+        expires_ns = command.expires_ns
+        display_quantity = command.display_quantity
+        minimum_quantity = command.minimum_quantity
+        post_only = command.post_only
         place = PlaceOrder(
             order_id,
             participant_id,
-            command.symbol,
-            command.side,
-            command.quantity,
-            command.kind,
-            command.price,
-            command.stop_price,
-            command.time_in_force,
-            command.expires_ns,
-            command.display_quantity,
-            command.minimum_quantity,
-            command.post_only,
+            symbol,
+            side,
+            quantity,
+            kind,
+            price,
+            stop_price,
+            time_in_force,
+            expires_ns,
+            display_quantity,
+            minimum_quantity,
+            post_only,
             command.self_trade,
         )
         order = Order(
             order_id,
             client_order_id,
             participant_id,
-            command.symbol,
-            command.side,
-            command.kind,
-            command.price,
-            command.stop_price,
-            command.quantity,
-            command.time_in_force,
-            command.expires_ns,
-            command.display_quantity,
-            command.minimum_quantity,
-            command.post_only,
+            symbol,
+            side,
+            kind,
+            price,
+            stop_price,
+            quantity,
+            time_in_force,
+            expires_ns,
+            display_quantity,
+            minimum_quantity,
+            post_only,
             command.lots,
-            venue.fee_rate_ppm,
-            venue.taker_rate_ppm,
-            venue.fee_minimum_fen,
+            maker_ppm,
+            taker_ppm,
+            minimum_fen,
             None,
-            [] if command.side == "sell" else NO_LOTS,
-            command.kind == "limit" and command.display_quantity is None and command.time_in_force != "closing",
+            [] if side == "sell" else NO_LOTS,
+            kind == "limit" and display_quantity is None and time_in_force != "closing",
         )
-        self._clearing.touched[order_id] = order
+        clearing = self._clearing
+        clearing.touched[order_id] = order
         refusal = self._reserve(order, place, purse)
         if refusal is not None:
             # The market's own reasons come before those of clearing.
-            self._clearing.reject(order, self._market.check(place) or refusal)
+            clearing.reject(order, self._market.check(place) or refusal)
             return
         events = self._market.apply(place)
         if type(events[0]) is OrderRejected:
-            self._clearing.free(order)
-            self._clearing.reject(order, events[0].reason)
+            clearing.free(order)
+            clearing.reject(order, events[0].reason)
             return
-        self._clearing.admit(order)
-        if order.display_quantity is not None:
-            self._clearing.icebergs.setdefault(order.symbol, {})[order_id] = order
+        clearing.admit(order)
+        if display_quantity is not None:
+            clearing.icebergs.setdefault(symbol, {})[order_id] = order
         if len(events) == 1:
             self._events.append(events[0])
         else:
-            self._clearing.clear(events)
+            clearing.clear(events)
 
     def _reserve(self, order: Order, place: PlaceOrder, purse: Purse) -> str | None:
         """Set aside what the order may cost or deliver; the refusal, which changes nothing, or None.

@@ -71,7 +71,7 @@ class Books:
         self.sequence = 0
         """The command at hand, or the one that time's coming stands in front of."""
         self.time_ns = 0
-        self.configured: ConfigureVenue | None = None
+        self.configure(None)
         self.participants: Final = Participants()
         self.purses: Final[dict[int, Purse]] = {}
         self.purse_digest: Final[Digest[int]] = Digest()
@@ -87,10 +87,13 @@ class Books:
         self.balances: Final[dict[tuple[int, str], None]] = {}
         """(participant, asset) that the command has touched; each is told once, when it closes."""
 
-    @property
-    def venue(self) -> ConfigureVenue:
-        """The configuration in force; before there is one, what a venue is unless it chooses otherwise."""
-        return self.configured or DEFAULT_VENUE
+    def configure(self, venue: ConfigureVenue | None) -> None:
+        """From now on this configuration is in force; None: there is none yet."""
+        self.configured = venue
+        self.venue = venue = venue or DEFAULT_VENUE
+        """Before there is one, what a venue is unless it chooses otherwise."""
+        self.fees = (venue.fee_rate_ppm, venue.taker_rate_ppm, venue.fee_minimum_fen)
+        """Of orders that come now: maker's rate, taker's rate, minimum."""
 
     # Refusing
 

@@ -93,8 +93,10 @@ class ContractBooks:
         self.gate = Gate()
         self.contracts = Contracts(self.books)
         self.contracts.deliver_by(self.gate)
-        self.books.configured = ConfigureVenue(
-            fee_rate_ppm=500, fee_minimum_fen=0, warehouses=WAREHOUSES, varieties=VARIETIES, **configured
+        self.books.configure(
+            ConfigureVenue(
+                fee_rate_ppm=500, fee_minimum_fen=0, warehouses=WAREHOUSES, varieties=VARIETIES, **configured
+            )
         )
         self.books.time_ns = time_of("2026-09-23", 10)
         self.lots = 0

@@ -52,8 +52,8 @@ class Stores:
         self.books.desk = self.desk
         self.office = office(self.books)
         self.lots = 0
-        self.books.configured = ConfigureVenue(
-            fee_rate_ppm=0, fee_minimum_fen=0, warehouses=WAREHOUSES, varieties=VARIETIES, **configured
+        self.books.configure(
+            ConfigureVenue(fee_rate_ppm=0, fee_minimum_fen=0, warehouses=WAREHOUSES, varieties=VARIETIES, **configured)
         )
         self.books.time_ns = MONDAY
         for name, roles in (

@@ -35,7 +35,7 @@ class Teller:
         day = day_number(TODAY)
         assert day is not None
         self.books = Books()
-        self.books.configured = DEFAULT_VENUE
+        self.books.configure(DEFAULT_VENUE)
         self.books.time_ns = day_start_ns(day) + 10 * HOUR_NS
         self.treasury = Treasury(self.books)
         for name, role in (("ada", "operator"), ("bo", "operator"), ("li", "trader"), ("wang", "trader")):

@@ -128,7 +128,7 @@ def test_a_new_tariff_is_for_lots_that_come_after_it() -> None:
     old = stores.store()
     stores.wait(days=1)
     dearer = StorageTariff(warehouse="SX1", fen_per_tonne_day=900)
-    stores.books.configured = replace(stores.books.venue, storage=(dearer,))
+    stores.books.configure(replace(stores.books.venue, storage=(dearer,)))
     new = stores.store()
     stores.wait(days=4)
     assert due_fen(stores.books, old) == 2 * 3_000
