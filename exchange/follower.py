@@ -55,6 +55,9 @@ GATHERING_SECONDS = 0.03
 """Between two looks at the journal it rests twice as long as the last one took, and no longer than so: what is
 committed meanwhile shares a transaction, and each order of it that changed more than once is written once."""
 
+LOOK_SECONDS = 1.0
+"""At least so often it asks the database whether it still holds what was written, also where nothing is committed."""
+
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -173,6 +176,8 @@ class Follower:
         self._writer: SnapshotWriter | None = None
         self._lock: int | None = None
         self._started = False
+        self._seen_at = 0.0
+        """When the database last held what was written."""
         self._pause = FIRST_PAUSE_SECONDS
         self._retry_at: float | None = None
         """While the database cannot be used: when to try again."""
@@ -246,10 +251,15 @@ class Follower:
         if not self._started:
             self._tell(Report(projected=self._projector.start().sequence))
             self._started = True
+            self._seen_at = time.monotonic()
         for sequence in self._projector.advance():
+            self._seen_at = time.monotonic()
             self._tell(Report(projected=sequence))
             if self._closing() and self._over():
                 return False
+        if self._closing() or time.monotonic() >= self._seen_at + LOOK_SECONDS:
+            self._projector.look()
+            self._seen_at = time.monotonic()
         return True
 
     def _make_shadow(self, journal: SqliteJournalReader) -> Shadow:
@@ -324,9 +334,11 @@ class Follower:
         return busy
 
     def _wait(self) -> None:
-        """Until woken, until the input ends, or until the database may be tried again."""
-        ends = [each for each in (self._retry_at, self._end) if each is not None]
-        left = max(0.0, min(ends) - time.monotonic()) if ends else None
+        """Until woken, until the input ends, or until the database is to be asked or tried again."""
+        ends = [self._seen_at + LOOK_SECONDS if self._retry_at is None else self._retry_at]
+        if self._end is not None:
+            ends.append(self._end)
+        left = max(0.0, min(ends) - time.monotonic())
         self._ear.listen(left, [] if self._writer is None else self._writer.says)
 
     def _gather(self, until: float) -> None:

@@ -41,6 +41,8 @@ MAXIMUM_BYTES = 1024 * 1024
 """A transaction ends with the batch that reaches either: it is short beside a person's patience, and others may
 write."""
 
+_ANOTHER = "another follower writes to this database: each venue needs one of its own"
+
 metadata = MetaData(naming_convention=settlement.tables.metadata.naming_convention)
 
 projection = Table(
@@ -86,7 +88,7 @@ class ForeignJournal(Exception):
 
 
 class CursorMoved(Exception):
-    """Another follower writes to the same database."""
+    """The cursor does not stand where it was left; one line that says why."""
 
 
 def cursor(connection: Connection) -> Cursor | None:
@@ -142,6 +144,17 @@ class Projector:
         self._at = at
         return at
 
+    def look(self) -> None:
+        """Make sure that the database still holds what was written: one that crashes may lose its last transactions,
+        since their commits do not wait for the disk. Raises `DBAPIError`, `CursorMoved`."""
+        assert self._at is not None, "started"
+        with self._engine.begin() as connection:
+            there = projected_sequence(connection)
+        if there < self._at.sequence:
+            raise CursorMoved(f"the database has gone back from sequence {self._at.sequence} to {there}")
+        if there > self._at.sequence:
+            raise CursorMoved(_ANOTHER)
+
     def advance(self) -> Iterator[int]:
         """Project what the journal holds beyond the cursor; yields the sequence reached after each transaction.
 
@@ -177,7 +190,7 @@ class Projector:
                 .values(**cursor_columns(after), rebuilding_to=self._rebuilding_to)
             )
             if moved.rowcount != 1:
-                raise CursorMoved("another follower writes to this database: each venue needs one of its own")
+                raise CursorMoved(_ANOTHER)
             project(connection, entries)
         self._at = after
         return after.sequence

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from sqlalchemy.exc import DBAPIError
 
 import exchange.projector
@@ -99,6 +99,25 @@ def test_two_projectors_do_not_count_anything_twice(venue: Venue, database: Engi
         list(other.advance())
     assert rows(database) == once
     assert other.start().sequence == venue.sequence
+
+
+def test_a_look_tells_whether_the_database_stands_where_it_was_left(venue: Venue, database: Engine) -> None:
+    one, other = Projector(database, venue.journal), Projector(database, venue.journal)
+    one.start()
+    venue.trade(orders=5)
+    list(one.advance())
+    one.look()
+    other.start()
+    first = venue.sequence
+    venue.trade(orders=5)
+    list(other.advance())
+    with pytest.raises(CursorMoved, match="another follower"):
+        one.look()
+    other.look()
+    with database.begin() as connection:
+        connection.execute(update(exchange.projector.projection).values(sequence=first))
+    with pytest.raises(CursorMoved, match=f"gone back from sequence {venue.sequence} to {first}"):
+        other.look()
 
 
 def test_another_venues_journal_is_refused(venue: Venue, database: Engine, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from exchange.engine import Engine
-from exchange.follower import Follower, Report
+from exchange.follower import LOOK_SECONDS, Follower, Report
 from exchange.follower_handle import Fault, FollowerHandle
 from exchange.journal import JournalCorrupt
 from exchange.projector import ForeignJournal, Projector
@@ -117,9 +117,10 @@ class SimulatedFollower:
             if closing and drained:
                 break
             retry_at = follower._retry_at
-            timeout = None if retry_at is None else max(0.0, retry_at - self._loop.time())
-            if ear.woken and timeout is None:
-                timeout = 0.0
+            if retry_at is not None:
+                timeout = max(0.0, retry_at - self._loop.time())
+            else:
+                timeout = 0.0 if ear.woken else LOOK_SECONDS
             try:
                 async with asyncio.timeout(timeout):
                     await ear.waking.wait()
