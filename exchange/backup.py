@@ -34,6 +34,7 @@ import web.documents.seals
 import web.reserves_key
 from exchange.config import Settings
 from exchange.database import DatabaseProblem, connect, head_revision, revision_of, unreachable
+from exchange.durable import sync
 from exchange.journal import JournalCorrupt, JournalError, JournalUnavailable, SqliteJournal, Tip
 from exchange.own_records import own_tables, write_records
 from exchange.progress import Meter
@@ -187,15 +188,6 @@ def copy_file(source: Path, target: Path) -> None:
 def mebibytes(size: int) -> int:
     """Rounded up, so that a small file is no nothing."""
     return size + 2**20 - 1 >> 20
-
-
-def sync(path: Path) -> None:
-    """Put a file on the disk, or a folder: a new file's name is durable only when its folder is."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def is_vacant(folder: Path) -> bool:

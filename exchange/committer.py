@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from exchange.journal import Journal, Record
 
@@ -89,8 +89,20 @@ class ThreadCommitter:
         tell(self._thread.failure)
 
 
+def failure_of(do: Callable[..., None], *arguments: Any) -> BaseException | None:
+    """Do it; what went wrong, or None."""
+    try:
+        do(*arguments)
+    except BaseException as error:
+        return error
+    return None
+
+
 class _Writer(Thread):
-    """Appends what it is given, in order, until it is given nothing."""
+    """Appends what it is given, in order, until it is given nothing, and tidies up behind each row that was told of.
+
+    A failure of that is the next row's, which is not written then: the row before it is durable.
+    """
 
     def __init__(self, journal: Journal, loop: asyncio.AbstractEventLoop, look: Callable[[], None]) -> None:
         super().__init__(name="journal", daemon=True)
@@ -105,13 +117,13 @@ class _Writer(Thread):
         self._look = look
 
     def run(self) -> None:
+        trouble: BaseException | None = None
         while (record := self.records.get()) is not None:
-            try:
-                self._journal.append(record)
-            except BaseException as error:
-                self.failure = error
+            self.failure = trouble or failure_of(self._journal.append, record)
             self.written.release()
             self._loop.call_soon_threadsafe(self._look)
+            if self.failure is None:
+                trouble = failure_of(self._journal.tidy)
         try:
             self._journal.close()
         except BaseException as error:

@@ -42,6 +42,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 from msgspec import Struct
 
+from exchange.durable import sync
 from exchange.engine import ENGINE_VERSION as RULES_VERSION
 from exchange.mark import Mark, MarkDamaged, Marker, hash_of, mark_path, read_mark
 from exchange.protocol import MAXIMUM_BATCH, Command, Entry, decode_commands, decode_events, encode
@@ -63,9 +64,13 @@ CHUNK_BYTES: Final = 4 * 1024 * 1024
 """A reader holds at most so many rows, and stops fetching when it has so many bytes (one row may exceed them)."""
 
 PAGE_BYTES: Final = 16384
-CHECKPOINT_PAGES: Final = 250
-"""Large pages suit rows of a hundred kilobytes; a checkpoint each 4 MiB of log kept the longest commit near 5 ms
-where the default of 1,000 small pages had 11 ms."""
+"""Large pages suit rows of a hundred kilobytes."""
+
+TIDY_PAGES: Final = 250
+"""So much of the log, 4 MiB, is worth moving into the file, while nobody waits for a row."""
+
+CHECKPOINT_PAGES: Final = 4 * TIDY_PAGES
+"""At so much SQLite does it itself, as part of a commit, for those who append and never tidy up."""
 
 
 class JournalError(Exception):
@@ -201,6 +206,10 @@ class Journal(JournalReader, Protocol):
 
     def append(self, record: Record) -> None:
         """Make the next row durable. Raises `JournalError`; then it must not be used again."""
+        ...
+
+    def tidy(self) -> None:
+        """Do what can wait until a row has been told of, where there is enough of it. Raises as `append`."""
         ...
 
 
@@ -592,6 +601,7 @@ class SqliteJournal(SqliteJournalReader):
             if written != engine_version and not other_rules:
                 raise JournalUnavailable(f"{path}: written by engine version {written}, this is {engine_version}")
             self._end = self.tip()
+            self._log_pages = 0
             self._marker = self._make_mark()
             opening.callback(self._close_mark)
             self._opened = opening.pop_all()
@@ -629,7 +639,7 @@ class SqliteJournal(SqliteJournalReader):
                     0 if last is None else last.last_sequence, self._birth.chain() if last is None else last.chain
                 )
                 marker.sync()
-                _sync_folder(self.path.parent)
+                sync(self.path.parent)
             except OSError:
                 marker.close()
                 raise
@@ -655,8 +665,10 @@ class SqliteJournal(SqliteJournalReader):
 
         A venue that was killed between writing and syncing leaves rows that are seen and may be nowhere on the disk.
         One whose sync failed may leave some that no later sync of the log writes, for the machine takes them for
-        written: what is appended behind them would be lost with them. Raises `JournalUnavailable` where a reader does
-        not let the log go. O(log), which is 4 MiB at most but for such readers.
+        written: what is appended behind them would be lost with them. That the log is empty now is synced too, which
+        SQLite does not do: a loss of power would bring back the log without those rows, and SQLite pour it over the
+        file that has them. Raises `JournalUnavailable` where a reader does not let the log go. O(log), which is 4 MiB
+        at most but for such readers.
         """
         with _sqlite_errors(self.path):
             held_up = self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -664,6 +676,12 @@ class SqliteJournal(SqliteJournalReader):
             raise JournalUnavailable(
                 f"{self.path}: somebody has been reading it for long and holds up its log: try again when he has ended"
             )
+        try:
+            sync(log_path(self.path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise JournalUnavailable(f"{log_path(self.path)}: {error.strerror}") from error
 
     def _bring_up_to_date(self) -> None:
         """From format 1, which differs by a table that it lacks."""
@@ -731,10 +749,28 @@ class SqliteJournal(SqliteJournalReader):
         except OSError as error:
             raise JournalUnavailable(f"{mark_path(self.path)}: {error.strerror}") from error
         self._end = self._tip_of(record)
+        # What its payloads fill, and about one for the tree that leads there.
+        self._log_pages += 2 + (len(record.commands) + len(record.events)) // PAGE_BYTES
+
+    def tidy(self) -> None:
+        """Move the log into the file, when it has grown: two syncs and up to some milliseconds.
+
+        Readers may hold up a part of it, which then goes with the next. Where it fails nobody knows what of either is
+        on the disk, so that it counts as a failed append, though nothing that was told is lost.
+        """
+        if self._log_pages >= TIDY_PAGES:
+            self._log_pages = 0
+            with _sqlite_errors(self.path):
+                self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """Moves the log into the file and lets others in; a kill instead loses nothing."""
         self._opened.close()
+
+
+def log_path(path: Path) -> Path:
+    """Where SQLite keeps what is committed and not in the file yet."""
+    return path.with_name(path.name + "-wal")
 
 
 def lock_journal(path: Path) -> int:
@@ -774,7 +810,7 @@ def _create(path: Path, engine_version: str, venue_id: str, created_ns: int) -> 
     A log without its file is what a deleted journal leaves behind: SQLite would pour it into the new one.
     """
     unborn = path.with_name(path.name + ".new")
-    log = path.with_name(path.name + "-wal")
+    log = log_path(path)
     if log.exists() and log.stat().st_size > 0:  # readers leave an empty one behind
         raise JournalCorrupt(f"{path} is gone, its log {path.name}-wal is not: restore the one or remove the other")
     try:
@@ -792,15 +828,6 @@ def _create(path: Path, engine_version: str, venue_id: str, created_ns: int) -> 
             finally:
                 connection.close()
         os.replace(unborn, path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise JournalUnavailable(f"{path}: {error.strerror}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name is durable only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

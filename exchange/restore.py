@@ -38,10 +38,10 @@ from exchange.backup import (
     is_vacant,
     mebibytes,
     on_the_wall,
-    sync,
 )
 from exchange.config import Settings
 from exchange.database import DatabaseProblem, UnknownRevision, connect, knows_revision, unreachable, upgrade
+from exchange.durable import sync
 from exchange.journal import (
     JournalError,
     JournalUnavailable,

@@ -27,6 +27,7 @@ from typing import BinaryIO, Final
 import msgspec
 from msgspec import Struct
 
+from exchange.durable import sync
 from exchange.journal import JournalCorrupt, SqliteJournalReader
 
 MAGIC: Final = b"BANASNAP"
@@ -191,7 +192,7 @@ class Snapshots:
                 os.fsync(file.fileno())
                 check(read_snapshot(unfinished))
                 os.replace(unfinished, self.path / name)
-                sync_folder(self.path)
+                sync(self.path)
         except OSError as error:
             raise SnapshotFailed(f"{name} cannot be written: {error.strerror or error}") from error
         except SnapshotDamaged as error:
@@ -229,7 +230,7 @@ class Snapshots:
     def _make_folder(self) -> None:
         if not self.path.is_dir():
             self.path.mkdir(exist_ok=True)
-            sync_folder(self.path.parent)
+            sync(self.path.parent)
 
     def _unfinished(self) -> list[Path]:
         try:
@@ -251,15 +252,6 @@ class Snapshots:
                 f"a snapshot of {size >> 20} MiB is not written: {free >> 20} MiB are free on the disk, of which the "
                 f"journal is left {room_bytes >> 20}"
             )
-
-
-def sync_folder(folder: Path) -> None:
-    """A new file's name is durable only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_held(path: Path) -> bool:

@@ -29,9 +29,10 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from exchange.clock import RealClock
+from exchange.committer import ThreadCommitter
 from exchange.engine import Engine
 from exchange.garbage import settle, undisturbed
-from exchange.journal import CHECKPOINT_PAGES, PAGE_BYTES, Record, SqliteJournal, seal
+from exchange.journal import PAGE_BYTES, TIDY_PAGES, Record, SqliteJournal, SqliteJournalReader, seal
 from exchange.protocol import Command, Entry
 from exchange.replay import replay, run_batch
 from exchange.sequencer import BATCH_COMMANDS, HASH_COMMANDS, Sequencer
@@ -209,12 +210,15 @@ class Round(NamedTuple):
     replay: Part
 
 
-def pipeline(folder: Path, market: list[tuple[int, list[Command]]], number: int) -> Round:
-    """Engine, encoding and journal, one batch after the other, as the sequencer does; each part on its own."""
+async def pipeline(folder: Path, market: list[tuple[int, list[Command]]], number: int) -> Round:
+    """Engine, encoding and journal, one batch after the other, as the sequencer does; each part on its own.
+
+    The journal has its thread, as in a venue: what it does after a row is on the disk falls into the next batch.
+    """
     engine = Engine()
     journal = SqliteJournal(folder / f"pipeline-{number}.sqlite")
+    committer = ThreadCommitter(journal)
     chain, hashed = journal.tip().chain, 0
-    records: list[Record] = []
     parts = {name: Part() for name in PARTS}
     executing, hashing, sealing, appending = parts.values()
     for time_ns, batched in market:
@@ -231,17 +235,25 @@ def pipeline(folder: Path, market: list[tuple[int, list[Command]]], number: int)
             entry = Entry(first_sequence=first, time_ns=time_ns, commands=commands, events=events)
             record = seal(entry, chain, state_hash)
         with appending:
-            journal.append(record)
+            await committed(committer, record)
         chain = record.chain
-        records.append(record)
-    rows = [record.commands + record.events for record in records]
-    bare = append_bare(folder / f"bare-{number}.sqlite", rows)
+    await committer.close()
     replaying = Part()
+    reader = SqliteJournalReader(journal.path)
     with replaying, undisturbed():
-        replayed = replay(journal, Engine)
+        replayed = replay(reader, Engine)
     assert replayed.state_hash() == engine.state_hash()
-    journal.close()
+    rows = [record.commands + record.events for record in reader.read()]
+    reader.close()
+    bare = append_bare(folder / f"bare-{number}.sqlite", rows)
     return Round(engine.sequence, sum(map(len, rows)), parts, bare, replaying)
+
+
+async def committed(committer: ThreadCommitter, record: Record) -> None:
+    told: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+    committer.commit(record, told.set_result)
+    failure = await told
+    assert failure is None, failure
 
 
 def append_bare(path: Path, rows: list[bytes]) -> Part:
@@ -251,7 +263,7 @@ def append_bare(path: Path, rows: list[bytes]) -> Part:
         f"page_size = {PAGE_BYTES}",
         "journal_mode = WAL",
         "synchronous = FULL",
-        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"wal_autocheckpoint = {TIDY_PAGES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, content BLOB)")
@@ -311,7 +323,7 @@ def main() -> int:
             print_journal(folder, options.seconds)
         market = a_market(options.orders)
         settle()  # As a venue does.
-        rounds = [pipeline(folder, market, number) for number in range(options.rounds)]
+        rounds = [uvloop.run(pipeline(folder, market, number)) for number in range(options.rounds)]
         commands, stored = rounds[0].commands, rounds[0].stored
         print(
             f"The real engine, {BATCH_COMMANDS} commands a batch, journal synced, no network, interpreted; "

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from exchange.committer import Done
+from exchange.committer import Done, failure_of
 from exchange.journal import Journal, Record
 
 
@@ -20,6 +20,7 @@ class LoopCommitter:
         self._delay = delay
         self._under_way: asyncio.Future[None] | None = None
         self._closed = False
+        self._trouble: BaseException | None = None
 
     def commit(self, record: Record, done: Done) -> None:
         assert self._under_way is None, "one row at a time"
@@ -39,12 +40,14 @@ class LoopCommitter:
             self._journal.close()
 
     def _append(self, record: Record, done: Done) -> None:
-        failure: BaseException | None = None
-        try:
-            self._journal.append(record)
-        except Exception as error:
-            failure = error
+        failure = self._trouble or failure_of(self._journal.append, record)
+        if failure is None:
+            self._loop.call_soon(self._tidy)
         self._finish(failure, done)
+
+    def _tidy(self) -> None:
+        if not self._closed:
+            self._trouble = failure_of(self._journal.tidy)
 
     def _finish(self, failure: BaseException | None, done: Done) -> None:
         under_way, self._under_way = self._under_way, None

@@ -27,14 +27,21 @@ class Ledger:
         self.rows: list[Record] = []
         self.threads: dict[str, None] = {}
         self.failure: Exception | None = None
+        self.tidying_failure: Exception | None = None
         self.closing_failure: Exception | None = None
         self.closed = 0
+        self.tidied: list[int] = []
 
     def append(self, record: Record) -> None:
         self.threads[threading.current_thread().name] = None
         if self.failure is not None:
             raise self.failure
         self.rows.append(record)
+
+    def tidy(self) -> None:
+        self.tidied.append(self.rows[-1].first_sequence)
+        if self.tidying_failure is not None:
+            raise self.tidying_failure
 
     def close(self) -> None:
         self.closed += 1
@@ -83,6 +90,19 @@ async def test_a_failure_is_told_and_the_journal_is_closed_all_the_same(make: Ma
     assert await commit(committer, row(1)) is ledger.failure
     await committer.close()
     assert (ledger.rows, ledger.closed) == ([], 1)
+
+
+async def test_what_can_wait_is_done_behind_each_row_and_fails_the_next(make: Make) -> None:
+    ledger = Ledger()
+    committer = make(ledger)
+    assert await commit(committer, row(1)) is None
+    assert await commit(committer, row(2)) is None
+    ledger.tidying_failure = OSError(5, "Input/output error")
+    assert await commit(committer, row(3)) is None, "it is durable"
+    assert await commit(committer, row(4)) is ledger.tidying_failure
+    await committer.close()
+    assert [record.first_sequence for record in ledger.rows] == ledger.tidied == [1, 2, 3]
+    assert ledger.closed == 1
 
 
 async def test_closing_waits_for_the_row_under_way_and_can_be_asked_twice(make: Make) -> None:

@@ -12,6 +12,8 @@ import pytest
 from exchange.journal import (
     CHUNK_ROWS,
     ENGINE_VERSION,
+    PAGE_BYTES,
+    TIDY_PAGES,
     Birth,
     JournalCorrupt,
     JournalLocked,
@@ -479,4 +481,37 @@ def test_every_acknowledged_row_survives_a_kill(path: Path, rows: int) -> None:
     journal = SqliteJournal(path)
     assert journal.tip().sequence >= acknowledged
     fill(journal, 1)
+    journal.close()
+
+
+def test_a_log_that_is_tidied_up_behind_the_rows_begins_anew(path: Path) -> None:
+    journal = SqliteJournal(path)
+    log = path.with_name("journal.sqlite-wal")
+    longest = 0
+    for _ in range(2 * TIDY_PAGES):
+        fill(journal, 1)
+        journal.tidy()
+        longest = max(longest, log.stat().st_size)
+    assert longest < 2 * TIDY_PAGES * PAGE_BYTES, "a row takes at least a page: the log has begun anew"
+    assert path.stat().st_size > PAGE_BYTES, "and its rows are in the file"
+    assert journal.tip().sequence == 2 * TIDY_PAGES
+    assert journal.damage() is None
+    journal.close()
+
+
+def test_who_reads_for_long_holds_up_the_log_and_no_rows(path: Path) -> None:
+    journal = SqliteJournal(path)
+    fill(journal, 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reading:
+        reading.execute("BEGIN")
+        assert reading.execute("SELECT count(*) FROM batches").fetchone() == (1,)
+        for _ in range(2 * TIDY_PAGES):
+            fill(journal, 1)
+            journal.tidy()
+        assert reading.execute("SELECT count(*) FROM batches").fetchone() == (1,), "it sees its own moment"
+    for _ in range(TIDY_PAGES):
+        fill(journal, 1)
+        journal.tidy()
+    assert journal.tip().sequence == 3 * TIDY_PAGES + 1
+    assert len(list(journal.read())) == 3 * TIDY_PAGES + 1
     journal.close()

@@ -45,6 +45,9 @@ class HeldJournal:
             raise self.failure
         self.inner.append(record)
 
+    def tidy(self) -> None:
+        self.inner.tidy()
+
     def close(self) -> None:
         self.closed = True
         self.inner.close()

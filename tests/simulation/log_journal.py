@@ -159,6 +159,9 @@ class LogJournal:
             raise JournalUnavailable(f"the log: {error.strerror}") from error
         self.records.append(record)
 
+    def tidy(self) -> None:
+        """Nothing of a log's."""
+
     def damage(self) -> str | None:
         return None
 

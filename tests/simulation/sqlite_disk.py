@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlparse
 
 import apsw
 
+import exchange.durable
 import exchange.journal
 import exchange.mark
 from exchange.journal import SqliteJournal
@@ -177,14 +178,14 @@ class Connection:
 
 
 class _Os:
-    """In the place of the module `os` where a mark is written."""
+    """In the place of the module `os` where a mark is written, and what SQLite leaves unsynced is synced."""
 
-    O_RDWR, O_CREAT, O_CLOEXEC = os.O_RDWR, os.O_CREAT, os.O_CLOEXEC
+    O_RDONLY, O_RDWR, O_CREAT, O_CLOEXEC = os.O_RDONLY, os.O_RDWR, os.O_CREAT, os.O_CLOEXEC
 
     def __init__(self) -> None:
         self._open: dict[int, tuple[Disk, DiskFile]] = {}
 
-    def open(self, path: Path, flags: int, mode: int) -> int:
+    def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
         descriptor = os.open(path, flags, mode)
         disk = _folders.get(str(path.parent))
         if disk is not None:
@@ -210,7 +211,7 @@ class _Os:
 @contextmanager
 def sqlite_on_disk() -> Iterator[None]:
     """Let `exchange.journal` open its files here, and `exchange.mark` its own."""
-    real, real_os = exchange.journal.sqlite3, exchange.mark.os
+    real, real_os = exchange.journal.sqlite3, (exchange.mark.os, exchange.durable.os)
     here = SimpleNamespace(
         connect=Connection,
         Connection=Connection,
@@ -219,11 +220,12 @@ def sqlite_on_disk() -> Iterator[None]:
         SQLITE_NOTADB=apsw.SQLITE_NOTADB,
     )
     exchange.journal.sqlite3 = here  # type: ignore[assignment]
-    exchange.mark.os = _Os()  # type: ignore[assignment]
+    exchange.mark.os = exchange.durable.os = _Os()  # type: ignore[assignment]
     try:
         yield
     finally:
-        exchange.journal.sqlite3, exchange.mark.os = real, real_os
+        exchange.journal.sqlite3 = real
+        exchange.mark.os, exchange.durable.os = real_os
 
 
 def abandon(journal: SqliteJournal) -> None:

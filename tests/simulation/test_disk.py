@@ -153,6 +153,29 @@ def test_a_row_that_was_read_at_a_start_is_durable() -> None:
             storage.abandon()
 
 
+def test_a_row_whose_sync_failed_and_that_was_read_at_a_start_is_durable() -> None:
+    """The log keeps on the disk what came before it. A start that emptied the log in memory alone had it back after a
+    loss of power, and SQLite poured it over the file: seed 1679 found that."""
+    with sqlite_on_disk():
+        for seed in range(40):
+            storage = SqliteStorage(disk_of(seed), 1)
+            journal = storage.open()
+            tip = append(journal, journal.tip())
+            storage.disk.arm("sync_error", 1)
+            with pytest.raises(JournalError):
+                append(journal, tip)
+            storage.disk.stopped = True
+            storage.abandon()
+            storage.disk.crash(power=False)
+            read = storage.open().tip().sequence
+            assert read == 2
+            storage.disk.stopped = True
+            storage.abandon()
+            storage.disk.crash(power=True)
+            assert storage.open().tip().sequence == read
+            storage.abandon()
+
+
 def test_a_log_that_was_cut_shows_itself_by_its_mark() -> None:
     disk = disk_of()
     birth = Birth(venue_id="a", engine_version=ENGINE_VERSION, created_ns=1)

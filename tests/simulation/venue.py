@@ -15,7 +15,7 @@ from exchange.bell import Bell
 from exchange.brake import Brake
 from exchange.calendar import VolatilityAuction
 from exchange.clock import RealClock
-from exchange.committer import Done
+from exchange.committer import Done, failure_of
 from exchange.engine import Engine
 from exchange.follower_handle import Fault, FollowerHandle
 from exchange.gateway import VenueGateway
@@ -98,6 +98,7 @@ class SlowCommitter:
         self._journal = journal
         self._disk_takes = disk_takes
         self._under_way = False
+        self._trouble: BaseException | None = None
         self._idle: list[Any] = []
 
     def commit(self, record: Record, done: Done) -> None:
@@ -106,11 +107,7 @@ class SlowCommitter:
         self._loop.call_later(self._disk_takes(), self._append, record, done)
 
     def _append(self, record: Record, done: Done) -> None:
-        failure: BaseException | None = None
-        try:
-            self._journal.append(record)
-        except Exception as error:
-            failure = error
+        failure = self._trouble or failure_of(self._journal.append, record)
         self._loop.call_later(self._disk_takes(), self._tell, failure, done)
 
     def _tell(self, failure: BaseException | None, done: Done) -> None:
@@ -119,6 +116,8 @@ class SlowCommitter:
             if not waiting.done():
                 waiting.set_result(None)
         done(failure)
+        if failure is None:
+            self._trouble = failure_of(self._journal.tidy)
 
     async def close(self) -> None:
         if self._under_way:
