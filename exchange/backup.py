@@ -35,11 +35,12 @@ import web.reserves_key
 from exchange.config import Settings
 from exchange.database import DatabaseProblem, connect, head_revision, revision_of, unreachable
 from exchange.durable import sync
-from exchange.journal import JournalCorrupt, JournalError, JournalUnavailable, SqliteJournal, Tip
+from exchange.journal import JournalCorrupt, JournalError, JournalUnavailable, Tip
 from exchange.own_records import own_tables, write_records
 from exchange.progress import Meter
 from exchange.projector import cursor
 from exchange.snapshot import SnapshotDamaged, Snapshots, fit, read_snapshot, sequence_of
+from exchange.sqlite_journal import SqliteJournal
 
 FORMAT_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"

@@ -29,18 +29,12 @@ from sqlalchemy.exc import DBAPIError
 
 from exchange.database import DatabaseProblem, connect, unreachable
 from exchange.garbage import settle_alone
-from exchange.journal import (
-    ENGINE_VERSION,
-    JournalCorrupt,
-    JournalUnavailable,
-    SqliteJournal,
-    SqliteJournalReader,
-    Tip,
-)
+from exchange.journal import ENGINE_VERSION, JournalCorrupt, JournalUnavailable, Tip
 from exchange.projector import CursorMoved, ForeignJournal, Projector
 from exchange.replay import Machine, ReplayMismatch
 from exchange.shadow import Shadow
 from exchange.snapshot import Snapshots
+from exchange.sqlite_journal import SqliteJournal, SqliteJournalReader
 from exchange.views import ViewsHeld, hold_views
 
 if TYPE_CHECKING:

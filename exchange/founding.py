@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from exchange.config import Settings, SetupError
 from exchange.database import connect, unreachable
-from exchange.journal import JournalError, lock_journal
+from exchange.journal import JournalError
 from exchange.premises import Premises, premises
+from exchange.sqlite_journal import lock_journal
 from settlement.messages import ParticipantRegistered, RegisterParticipant
 from web import reserves_key
 from web.passwords import Passwords

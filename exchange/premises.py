@@ -15,12 +15,13 @@ from exchange.clock import Clock, ManualClock, RealClock
 from exchange.config import Settings, SetupError
 from exchange.database import DatabaseProblem, connect, upgrade
 from exchange.engine import Engine
-from exchange.journal import JournalError, SqliteJournal, seal
+from exchange.journal import JournalError, seal
 from exchange.projector import ForeignJournal, check_cursor, cursor
 from exchange.protocol import Command, Entry, Event
 from exchange.recovery import CannotSucceed, Witness, recover, require_way
 from exchange.replay import ReplayMismatch, run_batch
 from exchange.snapshot import Snapshots
+from exchange.sqlite_journal import SqliteJournal
 
 _log = logging.getLogger(__name__)
 

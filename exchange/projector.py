@@ -30,9 +30,10 @@ import marketdata.tables
 import settlement.projection
 import settlement.tables
 import web.tables
-from exchange.journal import Record, SqliteJournalReader
+from exchange.journal import Record
 from exchange.market_words import market_batches, reported_orders
 from exchange.protocol import Entry
+from exchange.sqlite_journal import SqliteJournalReader
 from settlement import queries
 from settlement.messages import Profile
 

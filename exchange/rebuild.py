@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from exchange.database import DatabaseProblem, connect, unreachable, upgrade
-from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader, lock_journal
+from exchange.journal import JournalError, JournalUnavailable
 from exchange.progress import Meter
 from exchange.projector import (
     CursorMoved,
@@ -32,6 +32,7 @@ from exchange.projector import (
 )
 from exchange.recovery import CannotSucceed, require_way
 from exchange.snapshot import Snapshots
+from exchange.sqlite_journal import SqliteJournal, SqliteJournalReader, lock_journal
 from exchange.views import ViewsHeld, hold_views
 
 COMMANDS_AT_ONCE: Final = 8_192

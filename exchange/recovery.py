@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Protocol
 from exchange.conversions import CONVERSIONS, Conversion, convert
 from exchange.engine import Engine
 from exchange.garbage import undisturbed
-from exchange.journal import ENGINE_VERSION, SqliteJournal, SqliteJournalReader, Tip
+from exchange.journal import ENGINE_VERSION, Tip
 from exchange.protocol import Entry
 from exchange.replay import beginning, replay
 from exchange.snapshot import (
@@ -33,6 +33,7 @@ from exchange.snapshot import (
     read_header,
     read_snapshot,
 )
+from exchange.sqlite_journal import SqliteJournal, SqliteJournalReader
 
 UPGRADE: Final = "upgrade"
 """What a segment says of its beginning where the rules have changed."""

@@ -13,19 +13,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from exchange.garbage import undisturbed
-from exchange.journal import (
-    ENGINE_VERSION,
-    JournalCorrupt,
-    JournalError,
-    JournalReader,
-    JournalUnavailable,
-    Record,
-    SqliteJournal,
-    SqliteJournalReader,
-)
+from exchange.journal import ENGINE_VERSION, JournalCorrupt, JournalError, JournalReader, JournalUnavailable, Record
 from exchange.progress import Meter
 from exchange.protocol import Command, Entry, Event, encode
 from exchange.snapshot import SnapshotError, SnapshotFailed, Snapshots
+from exchange.sqlite_journal import SqliteJournal, SqliteJournalReader
 
 PROGRESS_COMMANDS = 50_000
 """Progress is told about each so many commands."""

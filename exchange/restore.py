@@ -42,21 +42,14 @@ from exchange.backup import (
 from exchange.config import Settings
 from exchange.database import DatabaseProblem, UnknownRevision, connect, knows_revision, unreachable, upgrade
 from exchange.durable import sync
-from exchange.journal import (
-    JournalError,
-    JournalUnavailable,
-    Record,
-    SqliteJournal,
-    SqliteJournalReader,
-    lock_journal,
-    seal,
-)
+from exchange.journal import JournalError, JournalUnavailable, Record, seal
 from exchange.own_records import OwnRecordsDamaged, drop_strangers, read_records
 from exchange.progress import Meter
 from exchange.projector import all_metadata
 from exchange.protocol import Entry
 from exchange.rebuild import CannotRebuild, RebuildFailed, rebuild
 from exchange.snapshot import Snapshots
+from exchange.sqlite_journal import SqliteJournal, SqliteJournalReader, lock_journal
 
 BUILDING: Final = "restoring"
 REASON: Final = "restored"

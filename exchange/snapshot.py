@@ -28,7 +28,8 @@ import msgspec
 from msgspec import Struct
 
 from exchange.durable import sync
-from exchange.journal import JournalCorrupt, SqliteJournalReader
+from exchange.journal import JournalCorrupt
+from exchange.sqlite_journal import SqliteJournalReader
 
 MAGIC: Final = b"BANASNAP"
 FORMAT_VERSION: Final = 1

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from exchange.engine import Engine
-from exchange.journal import ENGINE_VERSION, SqliteJournalReader
+from exchange.journal import ENGINE_VERSION
 from exchange.snapshot import SnapshotDamaged, Snapshots, fit, read_snapshot
+from exchange.sqlite_journal import SqliteJournalReader
 
 
 class SnapshotCheck:

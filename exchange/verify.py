@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from exchange.database import DatabaseProblem, DatabaseUnreachable, check_schema, connect, unreachable
 from exchange.engine import Engine
-from exchange.journal import JournalError, JournalUnavailable, SqliteJournal, SqliteJournalReader, require_marked
+from exchange.journal import JournalError, JournalUnavailable
 from exchange.mark import MarkDamaged, read_mark
 from exchange.progress import Meter
 from exchange.projector import ForeignJournal, check_cursor, cursor, projection
@@ -24,6 +24,7 @@ from exchange.reckoning import Reckoning
 from exchange.replay import ReplayMismatch, beginning, replay, require_rules
 from exchange.snapshot import Snapshots
 from exchange.snapshot_check import SnapshotCheck
+from exchange.sqlite_journal import SqliteJournal, SqliteJournalReader, require_marked
 from exchange.sums import Sums
 
 

@@ -32,10 +32,11 @@ from exchange.clock import RealClock
 from exchange.committer import ThreadCommitter
 from exchange.engine import Engine
 from exchange.garbage import settle, undisturbed
-from exchange.journal import PAGE_BYTES, TIDY_PAGES, Record, SqliteJournal, SqliteJournalReader, seal
+from exchange.journal import Record, seal
 from exchange.protocol import Command, Entry
 from exchange.replay import replay, run_batch
 from exchange.sequencer import BATCH_COMMANDS, HASH_COMMANDS, Sequencer
+from exchange.sqlite_journal import PAGE_BYTES, TIDY_PAGES, SqliteJournal, SqliteJournalReader
 from matching.messages import AmendOrder, CancelOrder, PhaseChanged, SetPhase
 from settlement.messages import (
     AnnounceLot,

@@ -40,10 +40,11 @@ import settlement.projection
 import settlement.projection.rows
 from exchange.database import connect, sqlite_url, upgrade
 from exchange.engine import Engine as Venue
-from exchange.journal import Record, SqliteJournal, seal
+from exchange.journal import Record, seal
 from exchange.projector import MAXIMUM_COMMANDS, Projector
 from exchange.protocol import Entry
 from exchange.replay import run_batch
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import CancelOrder
 from settlement.civil import day_number, day_start_ns
 from settlement.messages import (

@@ -33,7 +33,7 @@ from exchange.bell import Heard
 from exchange.config import Settings
 from exchange.engine import Engine
 from exchange.garbage import settle, settle_alone, undisturbed
-from exchange.journal import SqliteJournal, Tip, seal
+from exchange.journal import Tip, seal
 from exchange.protocol import Entry
 from exchange.publication import Publication
 from exchange.recovery import ENGINE, begin, check_restores, recover, write
@@ -41,6 +41,7 @@ from exchange.replay import run_batch
 from exchange.sequencer import BATCH_COMMANDS, HASH_COMMANDS
 from exchange.snapshot import Snapshots, read_snapshot
 from exchange.snapshot_writer import SnapshotWriter
+from exchange.sqlite_journal import SqliteJournal
 from exchange.views import ViewsHeld, hold_views
 from matching.messages import CancelOrder
 from settlement.civil import day_number, day_start_ns

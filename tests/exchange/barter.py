@@ -11,9 +11,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from exchange.follower import follow
-from exchange.journal import SqliteJournal, seal
+from exchange.journal import seal
 from exchange.protocol import Command, Entry, Event
 from exchange.replay import run_batch
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import DefineInstrument, InstrumentDefined, OrderAccepted, Side, TradeExecuted
 from settlement.messages import (
     BalanceChanged,

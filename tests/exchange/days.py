@@ -7,10 +7,11 @@ from typing import Any
 
 from exchange.database import connect
 from exchange.engine import Engine
-from exchange.journal import SqliteJournal, seal
+from exchange.journal import seal
 from exchange.projector import Projector
 from exchange.protocol import Entry
 from exchange.replay import run_batch
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import AcceptCounter, CancelOrder
 from settlement.messages import TradeSettled
 from settlement.messages.treasury import RequestWithdrawal

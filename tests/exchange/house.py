@@ -15,10 +15,10 @@ from exchange.bell import Bell
 from exchange.calendar import Timetable, TradingCalendar, VolatilityAuction, read_hours
 from exchange.clock import Clock, ManualClock
 from exchange.engine import Engine
-from exchange.journal import SqliteJournal
 from exchange.protocol import Entry
 from exchange.replay import replay
 from exchange.sequencer import Sequencer
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import AuctionUncrossed, MassCancel, PhaseChanged, SetPhase
 from settlement.civil import day_number, day_start_ns
 from settlement.messages import (

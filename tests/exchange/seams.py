@@ -7,8 +7,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from exchange.engine import Engine
-from exchange.journal import SqliteJournal, seal
+from exchange.journal import seal
 from exchange.protocol import Entry
+from exchange.sqlite_journal import SqliteJournal
 from tests.exchange.witnessing import entries_of
 
 OLDER = "0"

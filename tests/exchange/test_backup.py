@@ -16,11 +16,11 @@ import web.tables
 from exchange.backup import MANIFEST, Manifest, run_backup
 from exchange.config import Settings
 from exchange.database import connect, downgrade, sqlite_url
-from exchange.journal import SqliteJournal
 from exchange.own_records import kind_of, own_tables
 from exchange.progress import Progress
 from exchange.projector import all_metadata
 from exchange.restore import Point, run_restore
+from exchange.sqlite_journal import SqliteJournal
 from exchange.verify import run_verify
 from tests.exchange.days import a_day_of_trading, journal_of, project
 from web.price_csv import Mapping, read_prices

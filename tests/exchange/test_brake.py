@@ -14,9 +14,9 @@ import pytest_asyncio
 from exchange.brake import Brake
 from exchange.clock import ManualClock
 from exchange.config import SetupError, load
-from exchange.journal import SqliteJournal
 from exchange.replay import replay
 from exchange.sequencer import Sequencer
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import MassCancel
 from settlement.messages import EnterOrder
 from tests.exchange.tally import Tally

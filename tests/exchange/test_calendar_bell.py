@@ -10,10 +10,10 @@ import pytest
 from exchange.calendar import Timetable, TradingCalendar, read_hours
 from exchange.clock import ManualClock, RealClock
 from exchange.engine import Engine
-from exchange.journal import SqliteJournal
 from exchange.protocol import Entry
 from exchange.replay import replay
 from exchange.sequencer import Sequencer
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import DefineInstrument
 from settlement.civil import venue_day
 from settlement.messages import HoldReceipt, LiftHold, OrderDelivery, RegradeLot

@@ -9,9 +9,10 @@ import pytest
 
 from exchange.clock import ManualClock
 from exchange.committer import Committer, ThreadCommitter
-from exchange.journal import JournalUnavailable, Record, SqliteJournal
+from exchange.journal import JournalUnavailable, Record
 from exchange.replay import replay
 from exchange.sequencer import Sequencer
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import SetPhase
 from tests.exchange.loop_committer import LoopCommitter
 from tests.exchange.tally import Tally

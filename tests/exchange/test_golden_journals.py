@@ -17,11 +17,11 @@ from exchange.bell import Heard
 from exchange.conversions import CONVERSIONS
 from exchange.database import sqlite_url
 from exchange.engine import ENGINE_VERSION, Engine
-from exchange.journal import SqliteJournal, SqliteJournalReader
 from exchange.publication import Publication
 from exchange.recovery import begin_with
 from exchange.replay import replay
 from exchange.snapshot import Snapshots, read_header
+from exchange.sqlite_journal import SqliteJournal, SqliteJournalReader
 from tests.exchange.days import project
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "journals"

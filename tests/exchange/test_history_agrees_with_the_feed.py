@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Connection, Engine, select, text
 
 from exchange.database import connect
-from exchange.journal import SqliteJournal
 from exchange.projector import Projector
 from exchange.publication import Publication
+from exchange.sqlite_journal import SqliteJournal
 from exchange.verify import run_verify
 from marketdata import queries
 from marketdata.candles import start_of, trading_day

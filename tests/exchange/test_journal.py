@@ -10,21 +10,18 @@ from pathlib import Path
 import pytest
 
 from exchange.journal import (
-    CHUNK_ROWS,
     ENGINE_VERSION,
-    PAGE_BYTES,
-    TIDY_PAGES,
     Birth,
     JournalCorrupt,
     JournalLocked,
     JournalUnavailable,
     Record,
-    SqliteJournal,
     Tip,
     require_reaching,
     seal,
 )
 from exchange.protocol import Entry, encode
+from exchange.sqlite_journal import CHUNK_ROWS, PAGE_BYTES, TIDY_PAGES, SqliteJournal
 from matching.messages import AdvanceTime, CommandRejected, SetPhase
 
 
@@ -428,7 +425,8 @@ def test_a_row_of_another_shape_is_corrupt() -> None:
 _APPENDER = """
 import sys
 from pathlib import Path
-from exchange.journal import SqliteJournal, seal
+from exchange.journal import seal
+from exchange.sqlite_journal import SqliteJournal
 from exchange.protocol import Entry
 from matching.messages import CommandRejected, SetPhase
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from exchange.journal import JournalCorrupt, SqliteJournal, Tip, seal
+from exchange.journal import JournalCorrupt, Tip, seal
 from exchange.mark import MarkDamaged, Marker, mark_path, read_mark
 from exchange.protocol import Entry
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import AdvanceTime
 
 VENUE = "5eed" * 8

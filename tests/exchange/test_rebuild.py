@@ -20,11 +20,11 @@ import exchange.rebuild
 import web.tables
 from exchange.database import connect, sqlite_url
 from exchange.engine import Engine
-from exchange.journal import SqliteJournal
 from exchange.progress import Meter
 from exchange.projector import Projector, all_metadata
 from exchange.protocol import Entry
 from exchange.rebuild import CannotRebuild, RebuildFailed, rebuild, run_rebuild
+from exchange.sqlite_journal import SqliteJournal
 from exchange.verify import run_verify
 from exchange.views import ViewsHeld, hold_views
 from tests.exchange.days import a_day_of_trading, journal_of, project

@@ -11,11 +11,12 @@ import pytest
 from exchange import recovery
 from exchange.bell import Heard
 from exchange.engine import ENGINE_VERSION, Engine
-from exchange.journal import JournalCorrupt, SqliteJournal, Tip
+from exchange.journal import JournalCorrupt, Tip
 from exchange.publication import Publication
 from exchange.recovery import CannotSucceed, begin, recover, write
 from exchange.replay import hear_or_execute, replay
 from exchange.snapshot import Header, Snapshot, SnapshotFailed, Snapshots, fit, read_header, read_snapshot
+from exchange.sqlite_journal import SqliteJournal
 from tests.exchange.seams import OLDER, a_change_of_rules, append
 from tests.exchange.whole_venue.story import Story
 from tests.exchange.witnessing import entries_of, rung, shown

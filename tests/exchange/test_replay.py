@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from exchange.journal import SqliteJournal, seal
+from exchange.journal import seal
 from exchange.mark import mark_path
 from exchange.protocol import Command, Entry, encode
 from exchange.replay import PROGRESS_COMMANDS, ReplayMismatch, reexecute, replay, run_batch, run_replay
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import PhaseChanged, SetPhase
 from tests.exchange.tally import Tally
 

@@ -16,12 +16,13 @@ from exchange.backup import MANIFEST, run_backup
 from exchange.config import Settings
 from exchange.database import connect, sqlite_url
 from exchange.engine import Engine
-from exchange.journal import ENGINE_VERSION, SqliteJournal, seal
+from exchange.journal import ENGINE_VERSION, seal
 from exchange.protocol import Entry
 from exchange.recovery import begin, write
 from exchange.replay import replay, run_batch
 from exchange.restore import Point, cut, read_time, run_restore
 from exchange.snapshot import Snapshots, sequence_of
+from exchange.sqlite_journal import SqliteJournal
 from exchange.verify import run_verify
 from marketdata.tables import trades
 from settlement.tables import participants

@@ -9,9 +9,10 @@ import pytest
 import exchange.projector
 from exchange.database import connect, sqlite_url
 from exchange.engine import Engine
-from exchange.journal import JournalCorrupt, SqliteJournal
+from exchange.journal import JournalCorrupt
 from exchange.rebuild import run_rebuild
 from exchange.replay import ReplayMismatch, beginning, replay, run_replay
+from exchange.sqlite_journal import SqliteJournal
 from exchange.verify import run_verify
 from tests.exchange.days import a_day_of_trading, project
 from tests.exchange.seams import OLDER, a_change_of_rules, append

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from exchange.clock import Clock, ManualClock, RealClock
-from exchange.journal import Journal, JournalUnavailable, Record, SqliteJournal
+from exchange.journal import Journal, JournalUnavailable, Record
 from exchange.protocol import Entry
 from exchange.replay import replay
 from exchange.sequencer import HASH_COMMANDS, Sequencer
+from exchange.sqlite_journal import SqliteJournal
 from matching.messages import AdvanceTime, PhaseChanged, SetPhase
 from tests.exchange.tally import Tally
 from web.ports import Outcome, VenueBusy, VenueHalted
@@ -566,7 +567,7 @@ _SERVING = """
 import asyncio, sys
 from pathlib import Path
 from exchange.clock import RealClock
-from exchange.journal import SqliteJournal
+from exchange.sqlite_journal import SqliteJournal
 from exchange.replay import replay
 from exchange.sequencer import Sequencer
 from matching.messages import SetPhase

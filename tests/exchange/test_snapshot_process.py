@@ -14,10 +14,11 @@ import pytest
 from exchange.database import sqlite_url
 from exchange.engine import Engine
 from exchange.follower_handle import FollowerHandle
-from exchange.journal import SqliteJournal, seal
+from exchange.journal import seal
 from exchange.recovery import restored
 from exchange.replay import run_replay
 from exchange.snapshot import Snapshots, read_snapshot, sequence_of
+from exchange.sqlite_journal import SqliteJournal
 from tests.databases import with_tables
 from tests.exchange.days import a_day_of_trading
 from tests.exchange.seams import a_change_of_rules

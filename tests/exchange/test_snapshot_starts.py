@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from exchange.engine import Engine
-from exchange.journal import SqliteJournal
 from exchange.snapshot import Snapshots, read_snapshot, sequence_of
+from exchange.sqlite_journal import SqliteJournal
 from tests.exchange.seams import OLDER, append
 from tests.exchange.whole_venue.story import Story
 from tests.exchange.witnessing import entries_of

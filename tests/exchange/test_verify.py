@@ -12,8 +12,8 @@ from sqlalchemy import text
 import exchange.projector
 from exchange.database import connect, sqlite_url, upgrade
 from exchange.engine import Engine
-from exchange.journal import SqliteJournal
 from exchange.mark import mark_path
+from exchange.sqlite_journal import SqliteJournal
 from exchange.sums import Sums
 from exchange.verify import run_verify
 from tests.exchange.days import a_day_of_trading, journal_of, project

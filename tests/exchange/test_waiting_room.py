@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.clock import ManualClock
-from exchange.journal import SqliteJournal
 from exchange.protocol import Command
 from exchange.replay import replay
 from exchange.sequencer import Sequencer
+from exchange.sqlite_journal import SqliteJournal
 from exchange.waiting_room import ADDING, CANCELLING, OWN, Lack, WaitingRoom
 from matching.messages import AdvanceTime, AmendOrder, CancelOrder, MassCancel, SetPhase
 from settlement.messages import Deposit, EnterOrder, WeighLot

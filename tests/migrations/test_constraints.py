@@ -13,9 +13,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from exchange.database import _config, _with_schema, connect, create_all, downgrade, sqlite_url, upgrade
-from exchange.journal import SqliteJournal
 from exchange.own_records import own_tables
 from exchange.projector import all_metadata, view_tables
+from exchange.sqlite_journal import SqliteJournal
 from marketdata.messages import Interval
 from matching.messages import Kind, Phase, Side
 from settlement.messages import LotStatus, OrderStatus, ReceiptState, Via

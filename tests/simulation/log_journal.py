@@ -14,16 +14,7 @@ from typing import Final
 
 import msgspec
 
-from exchange.journal import (
-    Base,
-    Birth,
-    JournalCorrupt,
-    JournalUnavailable,
-    Record,
-    Segment,
-    Tip,
-    check_follows,
-)
+from exchange.journal import Base, Birth, JournalCorrupt, JournalUnavailable, Record, Segment, Tip, check_follows
 from exchange.protocol import Entry
 from tests.simulation.disk import Disk
 

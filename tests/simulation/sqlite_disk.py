@@ -1,10 +1,10 @@
 """The real SQLite journal on the simulated disk.
 
-`exchange.journal` asks the standard library's `sqlite3` for its connections. Here it gets `sqlite3_on_disk()`, which
-has the few names that the journal uses and hands them to apsw, whose SQLite asks us (`_Vfs`) for every write, cut and
-sync of a file. A real file in a temporary folder holds what is seen, for SQLite maps the memory that it shares between
-connections; beside it `Disk` keeps what is durable. Each life of the venue has a folder of its own, filled from the
-disk, so that what the life before had open cannot reach it.
+`exchange.sqlite_journal` asks the standard library's `sqlite3` for its connections. Here it gets
+`sqlite3_on_disk()`, which has the few names that the journal uses and hands them to apsw, whose SQLite asks us (`_Vfs`)
+for every write, cut and sync of a file. A real file in a temporary folder holds what is seen, for SQLite maps the
+memory that it shares between connections; beside it `Disk` keeps what is durable. Each life of the venue has a folder
+of its own, filled from the disk, so that what the life before had open cannot reach it.
 """
 
 import errno
@@ -21,9 +21,9 @@ from urllib.parse import unquote, urlparse
 import apsw
 
 import exchange.durable
-import exchange.journal
 import exchange.mark
-from exchange.journal import SqliteJournal
+import exchange.sqlite_journal
+from exchange.sqlite_journal import SqliteJournal
 from tests.simulation.disk import Disk, DiskFile
 
 NAME: Final = "journal.sqlite"
@@ -210,8 +210,8 @@ class _Os:
 
 @contextmanager
 def sqlite_on_disk() -> Iterator[None]:
-    """Let `exchange.journal` open its files here, and `exchange.mark` its own."""
-    real, real_os = exchange.journal.sqlite3, (exchange.mark.os, exchange.durable.os)
+    """Let `exchange.sqlite_journal` open its files here, and `exchange.mark` its own."""
+    real, real_os = exchange.sqlite_journal.sqlite3, (exchange.mark.os, exchange.durable.os)
     here = SimpleNamespace(
         connect=Connection,
         Connection=Connection,
@@ -219,12 +219,12 @@ def sqlite_on_disk() -> Iterator[None]:
         SQLITE_CORRUPT=apsw.SQLITE_CORRUPT,
         SQLITE_NOTADB=apsw.SQLITE_NOTADB,
     )
-    exchange.journal.sqlite3 = here  # type: ignore[assignment]
+    exchange.sqlite_journal.sqlite3 = here  # type: ignore[assignment]
     exchange.mark.os = exchange.durable.os = _Os()  # type: ignore[assignment]
     try:
         yield
     finally:
-        exchange.journal.sqlite3 = real
+        exchange.sqlite_journal.sqlite3 = real
         exchange.mark.os, exchange.durable.os = real_os
 
 

@@ -3,7 +3,8 @@
 from random import Random
 from typing import Any, Final, Protocol
 
-from exchange.journal import ENGINE_VERSION, Birth, Journal, SqliteJournal
+from exchange.journal import ENGINE_VERSION, Birth, Journal
+from exchange.sqlite_journal import SqliteJournal
 from tests.simulation.disk import Disk
 from tests.simulation.log_journal import LOG, MARK, LogJournal, marked
 from tests.simulation.sqlite_disk import NAME, Folder, abandon, birth_image

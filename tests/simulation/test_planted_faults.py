@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-import exchange.journal
 import exchange.projector
+import exchange.sqlite_journal
 from exchange.journal import Record
 from exchange.projector import Cursor, Projector, cursor_columns, project, projection
 from exchange.protocol import Entry
@@ -39,14 +39,14 @@ def found(world_type: type[World] = World) -> str:
 
 def test_a_removed_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal's commits no longer wait for the disk."""
-    real = exchange.journal._writer
+    real = exchange.sqlite_journal._writer
 
     def hasty(path: Path) -> sqlite3.Connection:
         connection = real(path)
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
-    monkeypatch.setattr(exchange.journal, "_writer", hasty)
+    monkeypatch.setattr(exchange.sqlite_journal, "_writer", hasty)
     assert "the journal ends at sequence" in found()
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import httpx
 
-from exchange.journal import SqliteJournal
 from exchange.progress import Meter
+from exchange.sqlite_journal import SqliteJournal
 from exchange.verify import run_verify
 from settlement.messages import EnterOrder, ExecutionReport
 from tests.exchange.crash.traffic import PATIENCE_SECONDS, Book, Key

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from exchange.bell import Heard
 from exchange.engine import ENGINE_VERSION, Engine
-from exchange.journal import SqliteJournal, Tip, seal
+from exchange.journal import Tip, seal
 from exchange.publication import Publication
 from exchange.recovery import write
 from exchange.replay import run_batch
 from exchange.snapshot import Snapshots
+from exchange.sqlite_journal import SqliteJournal
 from tests.exchange.whole_venue.story import Story
 from tests.exchange.witnessing import entries_of
 
