@@ -40,9 +40,10 @@ def a_bit_of_everything(operator: Person) -> dict[str, list[str]]:
     store = let_in(operator, "warehouse", "warehouse")
     trader = let_in(operator, "trader", "trader", money_fen=10_000_000)
     let_in(operator, "operator2", "operator")
-    listed = stock_for("listing", operator, grower, store, days_ago=4)
-    auctioned = stock_for("one_way_auction", operator, grower, store, days_ago=9)
-    agreed = stock_for("negotiated", operator, grower, store, days_ago=16)
+    # Whole weeks apart: what is cut in one week is one instrument, of one mode.
+    listed = stock_for("listing", operator, grower, store, days_ago=8)
+    auctioned = stock_for("one_way_auction", operator, grower, store, days_ago=15)
+    agreed = stock_for("negotiated", operator, grower, store, days_ago=22)
     traded = take_in(grower, store, lot_cut(grower, 1), 1_340_000)
     now = operator.get("/venue")["clock"]["time_ns"]
     offer = {"client_order_id": "a", "quantity": 1_000, "price": 250}
