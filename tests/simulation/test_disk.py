@@ -132,6 +132,16 @@ def test_no_acknowledged_row_is_lost_by_any_row_of_faults(which: int) -> None:
                 storage.disk.crash(power=chance.random() < 0.5)
 
 
+def require_kept(storage: Storage, sequence: int) -> None:
+    """A start reads so far, and after a loss of power the next one does."""
+    assert storage.open().tip().sequence == sequence
+    storage.disk.stopped = True
+    storage.abandon()
+    storage.disk.crash(power=True)
+    assert storage.open().tip().sequence == sequence
+    storage.abandon()
+
+
 def test_a_row_that_was_read_at_a_start_is_durable() -> None:
     """Killed between writing and syncing; the next life reads the row and tells of it, then the power goes."""
     with sqlite_on_disk():
@@ -144,13 +154,7 @@ def test_a_row_that_was_read_at_a_start_is_durable() -> None:
                 append(journal, tip)
             storage.abandon()
             storage.disk.crash(power=False)
-            read = storage.open().tip().sequence
-            assert read == 2
-            storage.disk.stopped = True
-            storage.abandon()
-            storage.disk.crash(power=True)
-            assert storage.open().tip().sequence == read
-            storage.abandon()
+            require_kept(storage, 2)
 
 
 def test_a_row_whose_sync_failed_and_that_was_read_at_a_start_is_durable() -> None:
@@ -167,13 +171,7 @@ def test_a_row_whose_sync_failed_and_that_was_read_at_a_start_is_durable() -> No
             storage.disk.stopped = True
             storage.abandon()
             storage.disk.crash(power=False)
-            read = storage.open().tip().sequence
-            assert read == 2
-            storage.disk.stopped = True
-            storage.abandon()
-            storage.disk.crash(power=True)
-            assert storage.open().tip().sequence == read
-            storage.abandon()
+            require_kept(storage, 2)
 
 
 def test_a_log_that_was_cut_shows_itself_by_its_mark() -> None:
